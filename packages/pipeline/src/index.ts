@@ -1,1 +1,5 @@
-export {}
+export * from './shape-model/atlas.js'
+export * from './shape-model/fit-shape-model.js'
+export * from './files/atomic.js'
+export * from './pretrain.js'
+export * from './version.js'

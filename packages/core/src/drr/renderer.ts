@@ -1,13 +1,11 @@
+import { ArgumentError } from '../errors.js'
 import type { Camera } from '../geometry/camera.js'
 import type { Image } from '../image/image.js'
 
-/** Linear attenuation of water, 1/mm (about 70 keV): `μ = μ_water · (1 + HU/1000)`, never below 0. */
-export const MU_WATER = 0.0195
-
 /**
- * Renders DRRs of one volume: the line integral of μ along the ray from the source to the **centre** of each
+ * Renders DRRs of one volume: the line integral of μ along the ray from the source through the **centre** of each
  * detector pixel, over the volume taken as trilinear between voxel centres and 0 outside. Dimensionless.
- * Rays that miss the volume are 0.
+ * Rays that miss the volume are 0. Matter behind the source does not count; matter behind the detector does.
  */
 export interface Renderer {
   readonly backend: 'reference' | 'wasm' | 'webgpu'
@@ -22,4 +20,15 @@ export interface Renderer {
   render(camera: Camera, out?: Float32Array): Image
   /** Frees the prepared volume; the renderer is unusable afterwards. */
   dispose(): void
+}
+
+/** The array to render into: the caller's where it has the right length, else a new one. */
+export function outputFor(camera: Camera, out?: Float32Array): Float32Array {
+  const [width, height] = camera.detector.size
+  if (out && out.length !== width * height)
+    throw new ArgumentError(
+      `The output array has ${out.length} values, but the detector ${width} × ${height} pixels`,
+      'Pass an array of width · height values, or none.'
+    )
+  return out ?? new Float32Array(width * height)
 }

@@ -53,15 +53,17 @@ export function logSO3(r: Mat3): Vec3 {
   const s = Math.hypot(...v)
   const c = (r[0] + r[4] + r[8] - 1) / 2
   const angle = Math.atan2(s, c)
-  if (s > 1e-7) return [(v[0] * angle) / s, (v[1] * angle) / s, (v[2] * angle) / s]
-  if (c > 0) return v
-  // Near π the skew part vanishes; the axis is the largest column of R + I.
+  if (c > -0.5) {
+    const f = s > 0 ? angle / s : 1
+    return [v[0] * f, v[1] * f, v[2] * f]
+  }
+  // Towards π the skew part vanishes and leaves only the axis' sign; (R + Rᵀ)/2 − cos·I = (1 − cos)·n·nᵀ has the axis.
   const d = [r[0], r[4], r[8]]
   const k = d.indexOf(Math.max(...d))
-  const col: number[] = [r[k], r[3 + k], r[6 + k]]
-  col[k] += 1
-  const n = Math.hypot(...col)
-  return [(col[0] / n) * angle, (col[1] / n) * angle, (col[2] / n) * angle]
+  const col = [0, 1, 2].map(i => (r[3 * i + k] + r[3 * k + i]) / 2 - (i === k ? c : 0))
+  const sign = v[0] * col[0] + v[1] * col[1] + v[2] * col[2] < 0 ? -1 : 1
+  const f = (sign * angle) / Math.hypot(...col)
+  return [col[0] * f, col[1] * f, col[2] * f]
 }
 
 /** Angle of a rotation matrix, radians in [0, π]. */

@@ -36,7 +36,10 @@ export function poseFromView(
   return rigid(m, [t[0], t[1], t[2] + sourceToIsocenter])
 }
 
-/** The inverse of {@link poseFromView}: α in (−π/2, π/2). */
+/**
+ * The inverse of {@link poseFromView}, with α in [−π/2, π/2]. At α = ±π/2 only a sum of β and γ is determined;
+ * β is then 0. Either way `poseFromView` gives the same pose back.
+ */
 export function viewFromPose(
   pose: Mat4,
   isocenter: Vec3,
@@ -45,9 +48,11 @@ export function viewFromPose(
   // cameraFromLps = A·Rᵀ, hence R = (Aᵀ·M)ᵀ.
   const r = transpose3(mulMat3(transpose3(CAMERA_AXES_AT_ZERO), rotationOf(pose)))
   // R = Rz·Rx·Ry has R[2][1] = sin α, R[2][0] = −cos α sin β, R[2][2] = cos α cos β, R[0][1] = −sin γ cos α.
-  const alpha = Math.asin(Math.max(-1, Math.min(1, r[7])))
-  const beta = Math.atan2(-r[6], r[8])
-  const gamma = Math.atan2(-r[1], r[4])
+  const cosAlpha = Math.hypot(r[6], r[8])
+  const alpha = Math.atan2(r[7], cosAlpha)
+  const locked = cosAlpha < 1e-9
+  const beta = locked ? 0 : Math.atan2(-r[6], r[8])
+  const gamma = locked ? Math.atan2(r[3], r[0]) : Math.atan2(-r[1], r[4])
   // The C-arm's centre is the point at (0, 0, sourceToIsocenter) in camera coordinates.
   const centre = applyRigid(
     rigid(transpose3(rotationOf(pose)), [0, 0, 0]),

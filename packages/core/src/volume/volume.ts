@@ -55,14 +55,19 @@ export function lpsToIndex(g: Grid, p: Vec3): Vec3 {
 export const gridCentre = (g: Grid): Vec3 =>
   indexToLps(g, [(g.size[0] - 1) / 2, (g.size[1] - 1) / 2, (g.size[2] - 1) / 2])
 
+/** Part of a voxel by which rounding may put a point on the outermost voxel centres outside them. */
+const ROUNDING = 1e-9
+
 /** Trilinear value at an LPS point; 0 outside the voxel centres' box, or `outside` where given. */
 export function sampleTrilinear(v: Volume, p: Vec3, outside = 0): number {
   const [x, y, z] = lpsToIndex(v, p)
   const [ni, nj, nk] = v.size
-  if (!(x >= 0 && y >= 0 && z >= 0 && x <= ni - 1 && y <= nj - 1 && z <= nk - 1)) return outside
-  const i = Math.min(Math.floor(x), Math.max(ni - 2, 0))
-  const j = Math.min(Math.floor(y), Math.max(nj - 2, 0))
-  const k = Math.min(Math.floor(z), Math.max(nk - 2, 0))
+  const inside = (a: number, n: number) => a >= -ROUNDING && a <= n - 1 + ROUNDING
+  if (!(inside(x, ni) && inside(y, nj) && inside(z, nk))) return outside
+  const cell = (a: number, n: number) => Math.max(0, Math.min(Math.floor(a), n - 2))
+  const i = cell(x, ni)
+  const j = cell(y, nj)
+  const k = cell(z, nk)
   const di = ni > 1 ? 1 : 0
   const dj = nj > 1 ? ni : 0
   const dk = nk > 1 ? ni * nj : 0
@@ -96,9 +101,9 @@ export function assertVolume(v: Volume): void {
       `The volume's spacing ${v.spacing.join(', ')} mm or position is not a set of finite positive numbers`,
       'Check the header of the file.'
     )
-  if (orthogonalityError(v.direction) > 1e-3)
+  if (!(v.direction.length === 9 && orthogonalityError(v.direction) <= 1e-3))
     throw new VolumeError(
-      'The axes of the volume are not orthogonal (gantry tilt or shear)',
+      'The axes of the volume are not orthogonal unit vectors (gantry tilt or shear)',
       'Resample the series to orthogonal axes, or export it from the scanner with the tilt corrected.'
     )
   if (v.data instanceof Float32Array)

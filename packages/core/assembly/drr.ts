@@ -1,0 +1,3 @@
+// Entry point of the DRR kernels.
+export { slab } from './slab'
+export { warp } from './warp'

@@ -1,0 +1,150 @@
+import type { Vec3 } from '../geometry/linear.js'
+import { type RayFrame, rayDirection } from './ray-frame.js'
+import { MAX_CELLS, MAX_COLUMNS, MAX_PIXELS, type SlabLayout } from './wasm-volume.js'
+
+/** Part of the detector: the first pixel and the number of columns and rows. */
+export interface Tile {
+  readonly u: number
+  readonly v: number
+  readonly width: number
+  readonly height: number
+}
+
+/** What the kernels need to render one tile: a slab axis, the slices, and a virtual detector parallel to them. */
+export interface SlabPlan {
+  readonly slab: SlabLayout
+  /** Planes to sum: position along the slab axis (voxels) and weight. Fractional ones blend two slices. */
+  readonly planes: readonly { readonly position: number; readonly weight: number }[]
+  /** Plane of the virtual detector along the slab axis, voxels. */
+  readonly plane: number
+  /** First cell (column axis, row axis) and step, voxels on that plane. */
+  readonly origin: readonly [number, number]
+  readonly step: readonly [number, number]
+  /** Cells; columns are a multiple of 8. */
+  readonly columns: number
+  readonly rows: number
+}
+
+/** Cells around the image that the cubic interpolation reads. */
+const PADDING = 2
+/** Voxels from cell to cell on the slice seen widest: the kernel reads four cells from eight voxels. */
+const MAX_STEP = 1.9
+/** Finer cells than this many voxels show nothing new. */
+const MIN_STEP = 0.5
+/** Smallest |component along the slab axis| of a tile's unit ray directions, in voxels. A single ray has 0.577 or more. */
+const MIN_COSINE = 0.3
+/** Voxels that a ray may move sideways from plane to plane; beyond, planes are put between the slices. */
+const MAX_SHEAR = 1.5
+
+/**
+ * Plans a tile. 'empty': no ray of it meets a slice. 'split': it is too large for the working memory, or too wide for a
+ * slab axis that all its rays cross well; half of it may do.
+ */
+export function planTile(
+  frame: RayFrame,
+  tile: Tile,
+  size: Vec3,
+  spacing: Vec3,
+  pixel: readonly [number, number],
+  slabs: readonly SlabLayout[]
+): SlabPlan | 'empty' | 'split' {
+  const u1 = tile.u + tile.width - 1
+  const v1 = tile.v + tile.height - 1
+  const corners = [
+    rayDirection(frame, tile.u, tile.v),
+    rayDirection(frame, u1, tile.v),
+    rayDirection(frame, tile.u, v1),
+    rayDirection(frame, u1, v1)
+  ]
+  const { axis, cosine } = steepestAxis(corners)
+  const single = tile.width * tile.height === 1
+  if (!single && (cosine < MIN_COSINE || tile.width * tile.height > MAX_PIXELS)) return 'split'
+
+  const slab = slabs[axis]
+  const { columnAxis: b, rowAxis: c } = slab
+  const s = frame.source
+  const centre = rayDirection(frame, (tile.u + u1) / 2, (tile.v + v1) / 2)
+  const shear = Math.max(Math.abs(centre[b]), Math.abs(centre[c])) / Math.abs(centre[axis])
+  const planes = planesAhead(size[axis], s[axis], centre[axis], Math.max(1, Math.ceil(shear / MAX_SHEAR)))
+  if (planes.length === 0 || size[b] < 2 || size[c] < 2) return 'empty'
+
+  const low = planes[0].position
+  const high = planes[planes.length - 1].position
+  const plane = (low + high) / 2
+  const magnification = [low, high].map(p => (p - s[axis]) / (plane - s[axis]))
+  const widest = Math.max(...magnification)
+  // Size of the centre pixel's shadow on the plane, mm across the ray.
+  const t = (plane - s[axis]) / centre[axis]
+  const footprint = Math.min(...pixel) * t
+
+  const span = (k: number): { from: number; to: number; step: number } => {
+    const step = Math.max(MIN_STEP, Math.min(footprint / spacing[k], MAX_STEP / widest))
+    const seen = corners.map(d => s[k] + ((plane - s[axis]) / d[axis]) * d[k])
+    const shadow = magnification.flatMap(m => [s[k] - s[k] / m, s[k] + (size[k] - 1 - s[k]) / m])
+    return {
+      from: Math.max(Math.min(...seen), Math.min(...shadow)) - PADDING * step,
+      to: Math.min(Math.max(...seen), Math.max(...shadow)) + PADDING * step,
+      step
+    }
+  }
+  const across = span(b)
+  const down = span(c)
+  const cells = (x: { from: number; to: number; step: number }) => Math.ceil((x.to - x.from) / x.step) + 1
+  if (cells(across) <= 2 * PADDING - 1 || cells(down) <= 2 * PADDING - 1) return 'empty'
+  const columns = (cells(across) + 8) & ~7
+  const rows = cells(down) + 1
+  if (!single && (columns > MAX_COLUMNS || columns * rows > MAX_CELLS)) return 'split'
+  return {
+    slab,
+    planes,
+    plane,
+    origin: [across.from, down.from],
+    step: [across.step, down.step],
+    columns,
+    rows
+  }
+}
+
+/** The index axis that the flattest of some rays crosses best; 0 where they do not all cross it the same way. */
+function steepestAxis(directions: readonly Vec3[]): { axis: number; cosine: number } {
+  let axis = 0
+  let cosine = -1
+  for (let a = 0; a < 3; a++) {
+    const signed = directions.map(d => d[a] / Math.hypot(...d))
+    const least = Math.max(0, Math.min(...signed), -Math.max(...signed))
+    if (least > cosine) {
+      axis = a
+      cosine = least
+    }
+  }
+  return { axis, cosine }
+}
+
+/** Planes in front of the source by the trapezoid rule, `m` to a slice, in ascending order. */
+function planesAhead(slices: number, source: number, direction: number, m: number) {
+  const planes: { position: number; weight: number }[] = []
+  const last = (slices - 1) * m
+  for (let n = 0; n <= last; n++) {
+    const position = n / m
+    // A plane through the source itself has no image.
+    if ((position - source) * Math.sign(direction) < 1e-3) continue
+    planes.push({ position, weight: (n === 0 || n === last ? 0.5 : 1) / m })
+  }
+  return slices > 1 ? planes : []
+}
+
+/** The two halves of a tile, along its longer side. */
+export function splitTile(tile: Tile): [Tile, Tile] {
+  if (tile.width >= tile.height) {
+    const half = tile.width >> 1
+    return [
+      { ...tile, width: half },
+      { ...tile, u: tile.u + half, width: tile.width - half }
+    ]
+  }
+  const half = tile.height >> 1
+  return [
+    { ...tile, height: half },
+    { ...tile, v: tile.v + half, height: tile.height - half }
+  ]
+}

@@ -1,0 +1,171 @@
+import { imageRange, type Image } from '../image/image.js'
+import type { Random } from '../random/random.js'
+import { boxBlur, smoothField } from './fields.js'
+
+/** A rendered view for training: line integrals of bone and of everything else, and where the landmarks project. */
+export interface TrainingView {
+  readonly width: number
+  readonly height: number
+  readonly bone: Float32Array
+  readonly soft: Float32Array
+  /** u, v of each landmark, pixels; landmark after landmark. */
+  readonly points: Float32Array
+}
+
+/** How strongly training images are varied: 0 leaves them as rendered, 1 is the full randomisation. */
+export interface AugmentOptions {
+  readonly strength?: number
+  /** Turn, scale and shift the image in its plane (the landmarks follow). Default true. */
+  readonly inPlane?: boolean
+}
+
+/**
+ * Domain randomisation of one training image (Grimm et al., TMI 2021; Gao et al., SyntheX, 2023): contrast between bone and soft
+ * tissue, an in-plane similarity, gamma, slowly varying gain and offset, blur or sharpening, noise, erased patches, straight tools,
+ * collimation. What it makes need not look real: it must be harder than reality in every respect.
+ */
+export function augmentView(view: TrainingView, random: Random, options: AugmentOptions = {}): { image: Image; points: Float32Array } {
+  const k = options.strength ?? 1
+  const { width, height } = view
+  const draw = (low: number, high: number) => random.uniform(low, high)
+  const soften = 1 - k * draw(-0.1, 0.7)
+  const boost = Math.exp(k * draw(-0.5, 0.9))
+  let data: Float32Array = new Float32Array(width * height)
+  for (let i = 0; i < data.length; i++) data[i] = view.soft[i] * soften + view.bone[i] * boost
+  let points = view.points
+  if (options.inPlane !== false && k > 0) {
+    const moved = turnInPlane(
+      { width, height, data },
+      points,
+      { angle: k * draw(-0.2, 0.2), scale: Math.exp(k * draw(-0.12, 0.12)), shift: [k * draw(-0.1, 0.1) * width, k * draw(-0.1, 0.1) * height] }
+    )
+    data = moved.image.data
+    points = moved.points
+  }
+  normaliseRange(data)
+  const gamma = Math.exp(k * draw(-0.5, 0.6))
+  for (let i = 0; i < data.length; i++) data[i] = data[i] ** gamma
+  if (k > 0) {
+    const gain = smoothField(random, width, height, 5, 4)
+    const offset = smoothField(random, width, height, 4, 3)
+    const gainBy = k * draw(0, 0.12)
+    const offsetBy = k * draw(0, 0.15)
+    for (let i = 0; i < data.length; i++) data[i] = data[i] * (1 + gainBy * gain[i]) + offsetBy * offset[i]
+    data = filter(data, width, height, random, k)
+    if (random.chance(0.6)) addNoise(data, random, k * draw(0, 0.03))
+    obstruct(data, width, height, random, k)
+  }
+  return { image: { width, height, data }, points }
+}
+
+function normaliseRange(data: Float32Array): void {
+  const { min, max } = imageRange({ width: data.length, height: 1, data })
+  const s = 1 / (max - min + 1e-6)
+  for (let i = 0; i < data.length; i++) data[i] = (data[i] - min) * s
+}
+
+/** Blur as a soft focal spot gives, or the edge enhancement of a C-arm's own software. */
+function filter(data: Float32Array, width: number, height: number, random: Random, k: number): Float32Array {
+  const kind = random.next()
+  if (kind < 0.3) return boxBlur(data, width, height, 1)
+  if (kind < 0.4) return boxBlur(data, width, height, 2)
+  if (kind < 0.6) {
+    const amount = k * random.uniform(0.3, 1.5)
+    const smooth = boxBlur(data, width, height, 4)
+    return data.map((x, i) => x + amount * (x - smooth[i]))
+  }
+  return data
+}
+
+const NOISE_LENGTH = 1 << 16
+let noiseTable: Float32Array | undefined
+
+/** Gaussian noise from a table read at random places: drawing 45,000 normals an image would cost more than all else here. */
+function addNoise(data: Float32Array, random: Random, sigma: number): void {
+  if (!noiseTable) {
+    // Seeded by the first draw of the run that needs it, so a run repeats itself.
+    noiseTable = Float32Array.from({ length: NOISE_LENGTH }, () => 0)
+    let s = 0x2545f491
+    const uniform = () => ((s = (Math.imul(s, 1664525) + 1013904223) >>> 0) + 0.5) / 4294967296
+    for (let i = 0; i < NOISE_LENGTH; i++) noiseTable[i] = Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
+  }
+  let at = random.integer(NOISE_LENGTH)
+  let stride = 1 + 2 * random.integer(512)
+  for (let i = 0; i < data.length; i++) {
+    data[i] += sigma * noiseTable[at]
+    at += stride
+    if (at >= NOISE_LENGTH) {
+      at -= NOISE_LENGTH
+      stride = 1 + 2 * ((stride * 5 + 3) & 511)
+    }
+  }
+}
+
+/** What stands in the way: erased patches, straight tools, blades of the collimator. */
+function obstruct(data: Float32Array, width: number, height: number, random: Random, k: number): void {
+  while (random.chance(0.35 * k)) {
+    const w = 15 + random.integer(Math.max(1, Math.floor(width * 0.23)))
+    const h = 10 + random.integer(Math.max(1, Math.floor(height * 0.21)))
+    const x0 = random.integer(Math.max(1, width - w))
+    const y0 = random.integer(Math.max(1, height - h))
+    const value = random.next()
+    for (let y = y0; y < Math.min(height, y0 + h); y++) data.fill(value, y * width + x0, y * width + Math.min(width, x0 + w))
+  }
+  if (random.chance(0.12 * k)) {
+    const angle = random.uniform(0, Math.PI)
+    const cx = random.integer(width)
+    const cy = random.integer(height)
+    const half = random.uniform(1, 5)
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++)
+        if (Math.abs((x - cx) * Math.cos(angle) + (y - cy) * Math.sin(angle)) < half) data[y * width + x] = 1.2
+  }
+  if (random.chance(0.15 * k)) {
+    const top = random.chance(0.5) ? random.integer(35) : 0
+    const bottom = random.chance(0.5) ? random.integer(35) : 0
+    const left = random.chance(0.3) ? random.integer(40) : 0
+    const right = random.chance(0.3) ? random.integer(40) : 0
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++)
+        if (y < top || y >= height - bottom || x < left || x >= width - right) data[y * width + x] = 0
+  }
+}
+
+/** Turns, scales and shifts an image about its centre by bilinear resampling; what comes from outside repeats the edge. */
+function turnInPlane(
+  image: Image,
+  points: Float32Array,
+  { angle, scale, shift }: { angle: number; scale: number; shift: readonly [number, number] }
+): { image: Image; points: Float32Array } {
+  const { width, height, data } = image
+  const cx = (width - 1) / 2
+  const cy = (height - 1) / 2
+  // Output pixel q shows input pixel p = S·(q − c) + c + shift.
+  const c = Math.cos(angle) * scale
+  const s = Math.sin(angle) * scale
+  const out = new Float32Array(data.length)
+  for (let y = 0; y < height; y++) {
+    let px = -c * cx - s * (y - cy) + cx + shift[0]
+    let py = -s * cx + c * (y - cy) + cy + shift[1]
+    for (let x = 0; x < width; x++, px += c, py += s) {
+      const qx = px < 0 ? 0 : px > width - 1 ? width - 1 : px
+      const qy = py < 0 ? 0 : py > height - 1 ? height - 1 : py
+      const ix = Math.min(width - 2, Math.floor(qx))
+      const iy = Math.min(height - 2, Math.floor(qy))
+      const fx = qx - ix
+      const o = iy * width + ix
+      const a = data[o] + fx * (data[o + 1] - data[o])
+      const b = data[o + width] + fx * (data[o + width + 1] - data[o + width])
+      out[y * width + x] = a + (qy - iy) * (b - a)
+    }
+  }
+  const moved = new Float32Array(points.length)
+  const n = 1 / (scale * scale)
+  for (let i = 0; i < points.length; i += 2) {
+    const dx = points[i] - cx - shift[0]
+    const dy = points[i + 1] - cy - shift[1]
+    moved[i] = (c * dx + s * dy) * n + cx
+    moved[i + 1] = (-s * dx + c * dy) * n + cy
+  }
+  return { image: { width, height, data: out }, points: moved }
+}

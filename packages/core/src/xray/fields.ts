@@ -1,0 +1,78 @@
+import type { Random } from '../random/random.js'
+
+/**
+ * A smooth field over an image: standard normal draws on a `columns` × `rows` lattice with a cosine blend between
+ * them, one value a pixel.
+ */
+export function smoothField(random: Random, width: number, height: number, columns: number, rows: number): Float32Array {
+  const lattice = Float64Array.from({ length: columns * rows }, () => random.normal())
+  const axis = (n: number, cells: number) =>
+    Array.from({ length: n }, (_, i) => {
+      const p = (i / Math.max(1, n - 1)) * (cells - 1)
+      const k = Math.min(cells - 2, Math.floor(p))
+      return [k, (1 - Math.cos((p - k) * Math.PI)) / 2] as const
+    })
+  const xs = axis(width, columns)
+  const ys = axis(height, rows)
+  const out = new Float32Array(width * height)
+  const line = new Float64Array(columns)
+  for (let y = 0; y < height; y++) {
+    const [k, f] = ys[y]
+    for (let c = 0; c < columns; c++) line[c] = lattice[k * columns + c] * (1 - f) + lattice[(k + 1) * columns + c] * f
+    for (let x = 0; x < width; x++) {
+      const [i, g] = xs[x]
+      out[y * width + x] = line[i] * (1 - g) + line[i + 1] * g
+    }
+  }
+  return out
+}
+
+/** Mean over a (2·radius+1)² window, the edge repeated; two running sums. */
+export function boxBlur(data: Float32Array, width: number, height: number, radius: number): Float32Array {
+  const across = new Float32Array(data.length)
+  const out = new Float32Array(data.length)
+  const n = 1 / (2 * radius + 1)
+  const clamp = (i: number, size: number) => (i < 0 ? 0 : i >= size ? size - 1 : i)
+  for (let y = 0; y < height; y++) {
+    const o = y * width
+    let s = 0
+    for (let k = -radius; k <= radius; k++) s += data[o + clamp(k, width)]
+    for (let x = 0; x < width; x++) {
+      across[o + x] = s * n
+      s += data[o + clamp(x + radius + 1, width)] - data[o + clamp(x - radius, width)]
+    }
+  }
+  for (let x = 0; x < width; x++) {
+    let s = 0
+    for (let k = -radius; k <= radius; k++) s += across[clamp(k, height) * width + x]
+    for (let y = 0; y < height; y++) {
+      out[y * width + x] = s * n
+      s += across[clamp(y + radius + 1, height) * width + x] - across[clamp(y - radius, height) * width + x]
+    }
+  }
+  return out
+}
+
+/** Gaussian blur of standard deviation `sigma` pixels, separable, the edge repeated. */
+export function gaussianBlur(data: Float32Array, width: number, height: number, sigma: number): Float32Array {
+  if (!(sigma > 0)) return data.slice()
+  const radius = Math.max(1, Math.ceil(3 * sigma))
+  const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma * sigma)))
+  const sum = kernel.reduce((a, b) => a + b, 0)
+  for (let i = 0; i < kernel.length; i++) kernel[i] /= sum
+  const across = new Float32Array(data.length)
+  const out = new Float32Array(data.length)
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      let s = 0
+      for (let k = -radius; k <= radius; k++) s += kernel[k + radius] * data[y * width + Math.min(width - 1, Math.max(0, x + k))]
+      across[y * width + x] = s
+    }
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      let s = 0
+      for (let k = -radius; k <= radius; k++) s += kernel[k + radius] * across[Math.min(height - 1, Math.max(0, y + k)) * width + x]
+      out[y * width + x] = s
+    }
+  return out
+}

@@ -1,0 +1,146 @@
+import { FileFormatError } from '@raypose/core'
+
+/** How numbers are stored in a file. */
+export type ElementType =
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'float32'
+  | 'float64'
+
+export const ELEMENT_BYTES: Record<ElementType, number> = {
+  int8: 1,
+  uint8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  uint64: 8,
+  float32: 4,
+  float64: 8
+}
+
+/** What voxel values are given as: Int16 where every value is a whole number in its range, else Float32. */
+export type HuArray = Int16Array | Float32Array
+
+type NumberArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+
+/**
+ * Reads `count` stored numbers.
+ * @throws FileFormatError if the bytes are fewer than that.
+ */
+export function elementsFromBytes(
+  bytes: Uint8Array,
+  type: ElementType,
+  count: number,
+  littleEndian: boolean,
+  what: string
+): NumberArray {
+  const size = ELEMENT_BYTES[type]
+  const need = count * size
+  if (!(bytes.byteLength >= need))
+    throw new FileFormatError(
+      `${what} holds ${bytes.byteLength} bytes of pixel data where its header asks for ${need}`,
+      'The file is truncated: copy or export it again.'
+    )
+  if (type === 'int64' || type === 'uint64') return wideIntegers(bytes, type, count, littleEndian)
+  // A copy: aligned for the typed array, and apart from the file's bytes.
+  const copy = bytes.slice(0, need)
+  if (!littleEndian) swapBytes(copy, size)
+  const { buffer } = copy
+  switch (type) {
+    case 'int8':
+      return new Int8Array(buffer)
+    case 'uint8':
+      return copy
+    case 'int16':
+      return new Int16Array(buffer)
+    case 'uint16':
+      return new Uint16Array(buffer)
+    case 'int32':
+      return new Int32Array(buffer)
+    case 'uint32':
+      return new Uint32Array(buffer)
+    case 'float32':
+      return new Float32Array(buffer)
+    case 'float64':
+      return new Float64Array(buffer)
+  }
+}
+
+function wideIntegers(bytes: Uint8Array, type: 'int64' | 'uint64', count: number, littleEndian: boolean) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const out = new Float64Array(count)
+  for (let i = 0; i < count; i++)
+    out[i] = Number(
+      type === 'int64' ? view.getBigInt64(i * 8, littleEndian) : view.getBigUint64(i * 8, littleEndian)
+    )
+  return out
+}
+
+/** Reverses the bytes of each element in place. */
+export function swapBytes(bytes: Uint8Array, size: number): void {
+  for (let i = 0; i + size <= bytes.length; i += size)
+    for (let a = i, b = i + size - 1; a < b; a++, b--) {
+      const t = bytes[a]
+      bytes[a] = bytes[b]
+      bytes[b] = t
+    }
+}
+
+/** `slope · stored + intercept`, as Int16 where nothing is lost by it, else Float32. */
+export function toHu(stored: ArrayLike<number>, slope = 1, intercept = 0): HuArray {
+  if (stored instanceof Int16Array && slope === 1 && intercept === 0) return stored
+  const n = stored.length
+  const out = new Int16Array(n)
+  for (let i = 0; i < n; i++) {
+    const v = slope * stored[i] + intercept
+    const w = Math.round(v)
+    // Rescaling in binary leaves crumbs (0.1 · 30): they are not a reason for floats.
+    if (!(Math.abs(v - w) <= 1e-6 && w >= -32768 && w <= 32767)) return toFloat(stored, slope, intercept)
+    out[i] = w
+  }
+  return out
+}
+
+function toFloat(stored: ArrayLike<number>, slope: number, intercept: number): Float32Array {
+  const out = new Float32Array(stored.length)
+  for (let i = 0; i < out.length; i++) out[i] = slope * stored[i] + intercept
+  return out
+}
+
+/** The bytes of a typed array, little-endian. */
+export function littleEndianBytes(data: ArrayBufferView): Uint8Array {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  if (HOST_IS_LITTLE_ENDIAN || !('BYTES_PER_ELEMENT' in data)) return bytes
+  const copy = bytes.slice()
+  swapBytes(copy, data.BYTES_PER_ELEMENT as number)
+  return copy
+}
+
+const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+/** Joins byte arrays. */
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0))
+  let at = 0
+  for (const p of parts) {
+    out.set(p, at)
+    at += p.length
+  }
+  return out
+}

@@ -1,0 +1,148 @@
+import { FileFormatError, FileNotFoundError, RayposeError, SeriesError } from '@raypose/core'
+import { looksLikeDicom } from './dataset.js'
+import { type DicomFile, type NamedBytes, readDicomFile } from './header.js'
+
+/** One series out of a folder. */
+export interface SeriesInfo {
+  readonly seriesUid: string
+  readonly studyUid: string
+  readonly description: string
+  readonly seriesNumber: number | null
+  readonly modality: string
+  /** Number of images; a multi-frame file counts its frames. */
+  readonly count: number
+  readonly columns: number
+  readonly rows: number
+  readonly sliceThickness: number | null
+  readonly files: readonly DicomFile[]
+}
+
+/** What a heap of files holds. */
+export interface SeriesListing {
+  /** Sorted by series number, then UID. */
+  readonly series: readonly SeriesInfo[]
+  /** Names of files that are not DICOM. */
+  readonly notDicom: readonly string[]
+  /** Names of DICOM files that carry no image (directories, reports, structure sets). */
+  readonly notImages: readonly string[]
+  /** DICOM images that cannot be read, and why. */
+  readonly unreadable: readonly { readonly name: string; readonly error: RayposeError }[]
+}
+
+/** Sorts files into series. Never throws for a single file: what cannot be used is listed. */
+export function groupSeries(files: readonly NamedBytes[]): SeriesListing {
+  const groups = new Map<string, DicomFile[]>()
+  const notDicom: string[] = []
+  const notImages: string[] = []
+  const unreadable: { name: string; error: RayposeError }[] = []
+  for (const { name, bytes } of files) {
+    if (!looksLikeDicom(bytes)) {
+      notDicom.push(name)
+      continue
+    }
+    try {
+      const file = readDicomFile(bytes, name)
+      const group = groups.get(file.header.seriesUid)
+      if (group) group.push(file)
+      else groups.set(file.header.seriesUid, [file])
+    } catch (error) {
+      if (!(error instanceof RayposeError)) throw error
+      if (isWithoutImage(bytes)) notImages.push(name)
+      else unreadable.push({ name, error })
+    }
+  }
+  const series = [...groups.values()].map(infoOf).sort(bySeriesNumber)
+  return { series, notDicom, notImages, unreadable }
+}
+
+function infoOf(files: readonly DicomFile[]): SeriesInfo {
+  const { header } = files[0]
+  return {
+    seriesUid: header.seriesUid,
+    studyUid: header.studyUid,
+    description: header.seriesDescription,
+    seriesNumber: header.seriesNumber,
+    modality: header.modality,
+    count: files.reduce((n, f) => n + f.header.frames, 0),
+    columns: header.columns,
+    rows: header.rows,
+    sliceThickness: header.sliceThickness,
+    files
+  }
+}
+
+const bySeriesNumber = (a: SeriesInfo, b: SeriesInfo) =>
+  (a.seriesNumber ?? Number.POSITIVE_INFINITY) - (b.seriesNumber ?? Number.POSITIVE_INFINITY) ||
+  (a.seriesUid < b.seriesUid ? -1 : 1)
+
+/**
+ * The CT series to work with: the one named, or the only one there is.
+ * @param seriesUid UID, or its end where that is unique
+ * @throws FileNotFoundError where there is no DICOM at all; FileFormatError naming an unreadable file.
+ * @throws SeriesError listing the series where several could be meant or the one named is not there.
+ */
+export function chooseSeries(listing: SeriesListing, seriesUid?: string): SeriesInfo {
+  const { series, unreadable, notDicom } = listing
+  if (unreadable.length > 0)
+    throw new FileFormatError(
+      `${unreadable[0].error.message}${unreadable.length > 1 ? ` (and ${unreadable.length - 1} more files)` : ''}`,
+      unreadable[0].error.hint,
+      { cause: unreadable[0].error }
+    )
+  if (series.length === 0)
+    throw new FileNotFoundError(
+      `There is no DICOM image among the files (${notDicom.length} of another kind)`,
+      'Give the folder of a DICOM CT series, or a .nii.gz, .nrrd or .mha file.'
+    )
+  const list = series.map(describeSeries).join('; ')
+  if (seriesUid !== undefined) {
+    const found = series.filter(s => s.seriesUid.endsWith(seriesUid))
+    if (found.length === 1) return found[0]
+    throw new SeriesError(
+      `${found.length === 0 ? 'No series has' : `${found.length} series have`} a UID ending in ${seriesUid}: there are ${list}`,
+      'Give one of these UIDs.'
+    )
+  }
+  const ct = series.filter(s => s.modality === 'CT')
+  if (ct.length === 1) return ct[0]
+  // A single series of another modality goes on to the error that names it.
+  if (series.length === 1) return series[0]
+  throw new SeriesError(
+    ct.length === 0
+      ? `None of the ${series.length} series is a CT: ${list}`
+      : `There are ${ct.length} CT series: ${list}`,
+    'Name one by its series UID.'
+  )
+}
+
+/** One line about a series for people. */
+export const describeSeries = (s: SeriesInfo): string =>
+  `${s.seriesUid} (${s.modality} "${s.description}", ${s.count} images of ${s.columns} × ${s.rows})`
+
+/** A well-formed DICOM file of a class that has no pixels. */
+function isWithoutImage(bytes: Uint8Array): boolean {
+  return NO_IMAGE_CLASSES.some(uid => storageClassOf(bytes).startsWith(uid))
+}
+
+/** Media directory, structured reports, presentation states, RT structures and plans, encapsulated documents. */
+const NO_IMAGE_CLASSES = [
+  '1.2.840.10008.1.3.10',
+  '1.2.840.10008.5.1.4.1.1.88',
+  '1.2.840.10008.5.1.4.1.1.11.',
+  '1.2.840.10008.5.1.4.1.1.481.3',
+  '1.2.840.10008.5.1.4.1.1.481.5',
+  '1.2.840.10008.5.1.4.1.1.104',
+  '1.2.840.10008.5.1.4.1.1.66'
+]
+
+/** Media Storage SOP Class UID (0002,0002), straight from the file's meta group: explicit, little-endian, near the start. */
+function storageClassOf(bytes: Uint8Array): string {
+  const head = new TextDecoder('latin1').decode(bytes.subarray(132, 1024))
+  const at = head.indexOf('\x02\x00\x02\x00UI')
+  if (at < 0) return ''
+  const length = head.charCodeAt(at + 6) + 256 * head.charCodeAt(at + 7)
+  return head
+    .slice(at + 8, at + 8 + length)
+    .replaceAll('\0', '')
+    .trim()
+}

@@ -1,0 +1,95 @@
+import { FileFormatError } from '@raypose/core'
+import { guard, guardAsync } from './bytes/guard.js'
+import { gunzip, isGzip } from './bytes/inflate.js'
+import { looksLikeDicom } from './dicom/dataset.js'
+import { readDicomFile } from './dicom/header.js'
+import { type SeriesOptions, volumeFromSeries } from './dicom/volume.js'
+import { xrayFromDicom } from './dicom/xray.js'
+import { looksLikeMetaImage, readMetaImage, readMha } from './mha/read.js'
+import { looksLikeNifti } from './nifti/header.js'
+import { readNifti } from './nifti/read.js'
+import { looksLikeNrrd } from './nrrd/header.js'
+import { readNrrd, readNrrdImage } from './nrrd/read.js'
+import { looksLikePng, plainXray, readPngXray } from './png/read.js'
+import type { LoadedVolume } from './volume.js'
+import { type CalibratedXray, requireGeometry, type Xray, type XrayOptions } from './xray/xray.js'
+
+/**
+ * Reads a CT out of one file: NIfTI-1, NRRD, MetaImage, or an enhanced multi-frame DICOM. The content decides, not the name.
+ * @throws FileFormatError for anything else, damaged or truncated; VolumeError and SeriesError as the readers.
+ */
+export function readVolumeBytes(
+  name: string,
+  bytes: Uint8Array,
+  options: SeriesOptions = {}
+): Promise<LoadedVolume> {
+  return guardAsync(name, async () => {
+    if (looksLikeNrrd(bytes)) return readNrrd(bytes, name)
+    if (looksLikeNifti(bytes)) return readNifti(bytes, name)
+    if (looksLikeMetaImage(bytes)) return readMha(bytes, name)
+    if (looksLikeDicom(bytes)) {
+      const file = readDicomFile(bytes, name)
+      if (file.header.frames > 1) return volumeFromSeries([file], options)
+      throw new FileFormatError(
+        `${name} is a single DICOM image`,
+        'Give the folder that holds the whole CT series.'
+      )
+    }
+    if (isGzip(bytes)) {
+      const content = gunzip(bytes, name)
+      if (looksLikeNifti(content)) return readNifti(content, name)
+      if (looksLikeNrrd(content)) return readNrrd(content, name)
+      if (looksLikeMetaImage(content)) return readMha(content, name)
+    }
+    throw new FileFormatError(
+      `${name} is not a volume file that Raypose knows`,
+      'Give a folder of DICOM slices, or a .nii, .nii.gz, .nrrd or .mha file.'
+    )
+  })
+}
+
+/**
+ * Reads an X-ray out of one file (DICOM; PNG, 2D NRRD or MetaImage with a geometry JSON) with its detector known.
+ * @param geometryJson the parsed object of the contract ("Files"); goes before what a DICOM file says
+ * @throws XrayError without geometry, for an image of another size than its geometry, an empty one, another modality.
+ * @throws FileFormatError, GeometryError
+ */
+export async function readXrayBytes(
+  name: string,
+  bytes: Uint8Array,
+  geometryJson?: unknown,
+  options: XrayOptions = {}
+): Promise<CalibratedXray> {
+  const xray = await readUncalibratedXray(name, bytes, {
+    ...options,
+    geometry: geometryJson ?? options.geometry
+  })
+  return requireGeometry(xray, name)
+}
+
+/** As {@link readXrayBytes}, but leaves `detector` null where the file and the options give no geometry. */
+export function readUncalibratedXray(
+  name: string,
+  bytes: Uint8Array,
+  options: XrayOptions = {}
+): Promise<Xray> {
+  return guardAsync(name, async () => {
+    if (looksLikeDicom(bytes)) return xrayFromDicom(bytes, name, options)
+    if (looksLikePng(bytes)) return readPngXray(bytes, options.geometry, options, name)
+    if (looksLikeNrrd(bytes)) return plainXray(readNrrdImage(bytes, name).image, [], options, name, 'NRRD')
+    if (looksLikeMetaImage(bytes)) return metaXray(bytes, options, name)
+    throw new FileFormatError(
+      `${name} is not an image file that Raypose knows`,
+      'Give a DICOM X-ray, or a 16-bit PNG with a geometry file.'
+    )
+  })
+}
+
+const metaXray = (bytes: Uint8Array, options: XrayOptions, name: string): Xray =>
+  guard(name, () => {
+    const m = readMetaImage(bytes, name)
+    if (m.size.slice(2).some(n => n !== 1))
+      throw new FileFormatError(`${name} is ${m.size.join(' × ')}, not a single image`, 'Give an X-ray.')
+    const image = { width: m.size[0], height: m.size[1], data: Float32Array.from(m.values) }
+    return plainXray(image, [], options, name, 'MetaImage')
+  })

@@ -1,0 +1,47 @@
+import type { Tensor } from '../graph/graph.js'
+import { spaceToDepth, upsampleNearest } from '../graph/image-ops.js'
+import { add, concat, globalMean, relu, reshape } from '../graph/ops.js'
+import type { LayerOptions, Layers } from './layers.js'
+import { type CompactSpec, mapSize } from './spec.js'
+
+/**
+ * Encoder-decoder: pixels folded 2×2 into channels, three halvings, two doublings with additive skips.
+ * The maps say where a landmark is; an extra bin per landmark, from the mean of the deepest features, says that it
+ * lies outside the image, so that one softmax weighs both.
+ * @param x normalised images [N, 1, inputHeight, inputWidth]
+ * @returns logits [N, landmarks, cells + 1]
+ */
+export function compactForward(spec: CompactSpec, x: Tensor, layers: Layers): Tensor {
+  const [c2, c4, c8, c16] = spec.channels
+  const [d8, d4] = spec.decoder
+  const { width, height } = mapSize(spec)
+  const { normalisation } = spec
+  const block = (name: string, input: Tensor, channels: number, options: LayerOptions = {}) =>
+    relu(layers.convolution(name, input, channels, 3, { normalisation, ...options }))
+  const halve = (name: string, input: Tensor, channels: number) => block(name, input, channels, { stride: 2 })
+
+  const half = block('encoder2', spaceToDepth(x), c2)
+  const quarter = block('encoder4b', halve('encoder4a', half, c4), c4)
+  let eighth = halve('encoder8a', quarter, c8)
+  eighth = block('encoder8c', block('encoder8b', eighth, c8), c8)
+  let deep = halve('encoder16a', eighth, c16)
+  deep = block('encoder16b', deep, c16)
+  deep = block('encoder16c', deep, c16, { dilation: 2 })
+  deep = block('encoder16d', deep, c16)
+
+  const lifted = upsampleNearest(layers.convolution('lift8', deep, c8, 1))
+  const middle = block('decoder8', add(lifted, eighth), d8)
+  const skip = layers.convolution('skip4', quarter, d4, 1, { normalisation })
+  const fine = relu(add(upsampleNearest(layers.convolution('lift4', middle, d4, 1)), skip))
+  const features = block('decoder4', fine, d4)
+  const maps = layers.convolution('maps', features, spec.landmarks, 1, { gain: 0.1 })
+
+  const cells = width * height
+  // At the start a landmark is absent with probability about 1/4, as in views that cut the pelvis.
+  const absent = layers.linear('absent', globalMean(deep), spec.landmarks, {
+    gain: 0.1,
+    bias: Math.log(cells / 3)
+  })
+  const n = x.shape[0]
+  return concat([reshape(maps, [n, spec.landmarks, cells]), reshape(absent, [n, spec.landmarks, 1])], 2)
+}

@@ -1,0 +1,82 @@
+import { augmentView, createRandom, type TrainingView } from '@raypose/core'
+import { binsPerLandmark, encodeTargets, type NetworkSpec, normaliseInput } from '@raypose/network'
+import type { ViewSource } from './view-source.js'
+
+export interface BatchOptions {
+  readonly spec: NetworkSpec
+  readonly batchSize: number
+  /** Standard deviation of the target Gaussians, pixels. */
+  readonly sigmaPixels: number
+  readonly seed: number
+  /** Rendered views kept to draw from. */
+  readonly poolSize: number
+  /** Views rendered before the first batch. */
+  readonly firstViews: number
+  /** New views rendered for each batch; the oldest ones leave. */
+  readonly freshViews: number
+  readonly augment: number
+}
+
+export interface Batch {
+  /** [batch, 1, inputHeight, inputWidth] */
+  readonly images: Float32Array<ArrayBuffer>
+  /** [batch, landmarks, bins] */
+  readonly targets: Float32Array<ArrayBuffer>
+}
+
+/** Line integrals are kept as whole multiples of this: 0 … 32 in 16 bits. */
+const QUANTUM = 1 / 2000
+
+interface StoredView {
+  readonly bone: Uint16Array
+  readonly soft: Uint16Array
+  readonly points: Float32Array
+}
+
+/**
+ * Batches from a pool of rendered views that is renewed as training goes on: a view is drawn a few times, each time
+ * augmented anew, so that rendering and training keep pace. The same options and source give the same batches.
+ */
+export function createBatchMaker(source: ViewSource, options: BatchOptions): () => Batch {
+  const { spec, batchSize } = options
+  const random = createRandom(options.seed)
+  const pool: StoredView[] = []
+  let renewed = 0
+  const renew = (): void => {
+    const view = store(source())
+    if (pool.length < options.poolSize) pool.push(view)
+    else pool[renewed++ % options.poolSize] = view
+  }
+  const pixels = spec.inputWidth * spec.inputHeight
+  const bins = spec.landmarks * binsPerLandmark(spec)
+  return () => {
+    const wanted = pool.length === 0 ? options.firstViews : options.freshViews
+    for (let i = 0; i < wanted; i++) renew()
+    const images = new Float32Array(batchSize * pixels)
+    const targets = new Float32Array(batchSize * bins)
+    for (let b = 0; b < batchSize; b++) {
+      const view = load(pool[random.integer(pool.length)], spec.imageWidth, spec.imageHeight)
+      const { image, points } = augmentView(view, random, { strength: options.augment })
+      normaliseInput(spec, image.data, images, b * pixels)
+      encodeTargets(spec, points, options.sigmaPixels, targets, b * bins)
+    }
+    return { images, targets }
+  }
+}
+
+const quantise = (data: Float32Array): Uint16Array => {
+  const out = new Uint16Array(data.length)
+  for (let i = 0; i < data.length; i++) out[i] = Math.min(65535, data[i] / QUANTUM + 0.5)
+  return out
+}
+
+const store = (v: TrainingView): StoredView => ({ bone: quantise(v.bone), soft: quantise(v.soft), points: v.points })
+
+function load(v: StoredView, width: number, height: number): TrainingView {
+  const expand = (q: Uint16Array) => {
+    const out = new Float32Array(q.length)
+    for (let i = 0; i < q.length; i++) out[i] = q[i] * QUANTUM
+    return out
+  }
+  return { width, height, bone: expand(v.bone), soft: expand(v.soft), points: v.points }
+}

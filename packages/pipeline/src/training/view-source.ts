@@ -1,0 +1,131 @@
+import {
+  type Camera,
+  createRandom,
+  createWasmRenderer,
+  type Detector,
+  type PhantomLayers,
+  MU_WATER,
+  phantomLayers,
+  poseFromView,
+  type PreparedVolume,
+  project,
+  type Random,
+  randomView,
+  type Renderer,
+  type TrainingView,
+  type Vec3,
+  type ViewGrid,
+  type Volume
+} from '@raypose/core'
+
+/** Something whose X-rays can be rendered as two layers, and whose landmarks are known. */
+export interface LayeredPatient {
+  readonly bone: Renderer
+  readonly soft: Renderer
+  /** LPS mm; null where unknown. */
+  readonly landmarks: readonly (Vec3 | null)[]
+  readonly isocenter: Vec3
+}
+
+/** An endless, seeded stream of training views. */
+export type ViewSource = () => TrainingView
+
+/** Where training views are taken from: wider than any grid of the paper, so that what is asked of the network lies inside. */
+export const TRAINING_RANGE: ViewGrid = {
+  alpha: { from: -0.7, to: 0.7, count: 1 },
+  beta: { from: -0.35, to: 0.35, count: 1 },
+  gamma: { from: -0.87, to: 0.87, count: 1 },
+  x: { from: -30, to: 30, count: 1 },
+  y: { from: -50, to: 50, count: 1 },
+  z: { from: -40, to: 40, count: 1 }
+}
+
+/** Renders both layers and projects the landmarks (NaN where unknown or behind the source). */
+export function renderTrainingView(patient: LayeredPatient, camera: Camera): TrainingView {
+  const [width, height] = camera.detector.size
+  const points = new Float32Array(patient.landmarks.length * 2).fill(Number.NaN)
+  patient.landmarks.forEach((p, i) => {
+    if (!p) return
+    const { u, v, depth } = project(camera, p)
+    if (depth > 0) points.set([u, v], i * 2)
+  })
+  return { width, height, bone: patient.bone.render(camera).data, soft: patient.soft.render(camera).data, points }
+}
+
+/** Layers of a phantom behind renderers. */
+export function phantomPatient(layers: PhantomLayers): LayeredPatient {
+  return {
+    bone: createWasmRenderer(boneAttenuation(layers.bone), { convert: 'linear' }),
+    soft: createWasmRenderer(layers.soft),
+    landmarks: layers.landmarks,
+    isocenter: layers.isocenter
+  }
+}
+
+const MU_PER_HU = MU_WATER / 1000
+
+/** Bone density in HU above its surroundings → attenuation, 1/mm, in place: the layer is not used again. */
+function boneAttenuation(v: Volume<Float32Array>): Volume<Float32Array> {
+  for (let i = 0; i < v.data.length; i++) v.data[i] *= MU_PER_HU
+  return v
+}
+
+export interface PhantomSourceOptions {
+  readonly seed: number
+  readonly detector: Detector
+  readonly range?: ViewGrid
+  /** Views of each phantom before the next one is made. */
+  readonly viewsPerPhantom: number
+  /** How many phantoms there are before they repeat. */
+  readonly phantoms: number
+  /** Voxel size of the bone layer, mm. */
+  readonly spacing: number
+}
+
+/** Views of one procedural patient after another. */
+export function phantomSource(options: PhantomSourceOptions): ViewSource {
+  const random = createRandom(options.seed ^ 0x5eed)
+  let count = 0
+  let patient: LayeredPatient | null = null
+  return () => {
+    if (!patient || count % options.viewsPerPhantom === 0) {
+      patient?.bone.dispose()
+      patient?.soft.dispose()
+      const index = Math.floor(count / options.viewsPerPhantom) % options.phantoms
+      patient = phantomPatient(trainingPhantom(options.seed * 100_003 + index, options.spacing))
+    }
+    count++
+    return randomTrainingView(patient, options.detector, options.range ?? TRAINING_RANGE, random)
+  }
+}
+
+/** A phantom as training wants it: neighbours sometimes missing, the scan sometimes cut short at either end. */
+export function trainingPhantom(seed: number, spacing: number): PhantomLayers {
+  return phantomLayers({ seed, spacing, completeness: 0.88, modeLimit: 2.5, wide: true, cutChance: 0.35, softSpacing: 4 })
+}
+
+/** Views of one patient, whose prepared layers may be shared with other threads. */
+export function patientSource(options: {
+  readonly seed: number
+  readonly detector: Detector
+  readonly range: ViewGrid
+  readonly bone: PreparedVolume
+  readonly soft: PreparedVolume
+  readonly slot: number
+  readonly landmarks: readonly (Vec3 | null)[]
+  readonly isocenter: Vec3
+}): ViewSource {
+  const random = createRandom(options.seed ^ 0x5eed)
+  const patient: LayeredPatient = {
+    bone: createWasmRenderer(options.bone, { slot: options.slot }),
+    soft: createWasmRenderer(options.soft, { slot: options.slot }),
+    landmarks: options.landmarks,
+    isocenter: options.isocenter
+  }
+  return () => randomTrainingView(patient, options.detector, options.range, random)
+}
+
+function randomTrainingView(patient: LayeredPatient, detector: Detector, range: ViewGrid, random: Random): TrainingView {
+  const view = randomView(range, random)
+  return renderTrainingView(patient, { detector, cameraFromLps: poseFromView(view, patient.isocenter) })
+}
