@@ -3,7 +3,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 /** Debian packages that some tests compare against or draw with; those tests skip, and say so, where they are absent. */
 const ORACLES = [
   { command: 'plastimatch', package: 'plastimatch' },
-  { command: 'chromium', package: 'chromium' }
+  { command: 'chromium', package: 'chromium' },
+  { command: 'dcmcjpeg', package: 'dcmtk' },
+  { command: 'gdcmconv', package: 'libgdcm-tools' }
 ]
 
 const has = (command: string) => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0

@@ -171,7 +171,7 @@ describe('the summary', () => {
 
   it('has the criteria of the contract, with their thresholds', () => {
     expect(successCriteria(PAPER_DETECTOR)).toEqual([
-      { name: 'success', measure: 'projectionDistance', comparison: '<', thresholdMm: 384 * 0.025 },
+      { name: 'success', measure: 'projectionDistance', comparison: '<', thresholdMm: 9.6 },
       { name: 'strictSuccess', measure: 'tre', comparison: '<', thresholdMm: 2 },
       { name: 'subMillimetre', measure: 'tre', comparison: '<', thresholdMm: 1 },
       { name: 'grossFailure', measure: 'tre', comparison: '>', thresholdMm: 10 }

@@ -11,6 +11,7 @@ import {
   axisSamples,
   BACK_PROJECTION_GRID,
   evaluationGrid,
+  evaluationViews,
   gridViews,
   heightRange,
   latinThird,
@@ -135,6 +136,20 @@ describe('view grids', () => {
     expect(pairs(v => `${v.gamma} ${v.beta}`)).toEqual([27, 1])
     expect(pairs(v => `${v.beta} ${v.translation[2]}`)).toEqual([9, 3])
     expect(() => latinThird(TRAINING_GRID)).toThrow(ArgumentError)
+  })
+
+  it('of any count for evaluation: the grid, its third, or draws from its ranges', () => {
+    const z = { from: -70, to: 100 }
+    expect(evaluationViews(z, 81, createRandom(1))).toEqual(gridViews(evaluation))
+    expect(evaluationViews(z, 27, createRandom(1))).toEqual(latinThird(evaluation))
+    const ten = evaluationViews(z, 10, createRandom(1))
+    expect(new Set(ten.map(v => JSON.stringify(v))).size).toBe(10)
+    for (const { alpha, gamma, translation } of ten) {
+      expect(alpha).toBe(0)
+      expect(Math.abs(gamma)).toBeLessThanOrEqual(40 * DEGREE)
+      expect(translation[2]).toBeGreaterThanOrEqual(-70)
+      expect(translation[2]).toBeLessThanOrEqual(100)
+    }
   })
 
   it('take the height of the pelvis from the landmarks that are there', () => {

@@ -24,7 +24,8 @@ export function readRealCt(): Volume<Int16Array> {
   const row = slices[0].ImageOrientationPatient.slice(0, 3).map(Number) as unknown as Vec3
   const column = slices[0].ImageOrientationPatient.slice(3).map(Number) as unknown as Vec3
   const normal = cross(row, column)
-  const position = (s: { ImagePositionPatient: number[] }) => s.ImagePositionPatient.map(Number) as unknown as Vec3
+  const position = (s: { ImagePositionPatient: number[] }) =>
+    s.ImagePositionPatient.map(Number) as unknown as Vec3
   slices.sort((a, b) => dot(position(a), normal) - dot(position(b), normal))
   const { Columns, Rows, PixelSpacing } = slices[0]
   const origin = position(slices[0])
@@ -38,7 +39,11 @@ export function readRealCt(): Volume<Int16Array> {
   const last = position(slices[slices.length - 1])
   return {
     size: [Columns, Rows, slices.length],
-    spacing: [Number(PixelSpacing[1]), Number(PixelSpacing[0]), norm(sub(last, origin)) / (slices.length - 1)],
+    spacing: [
+      Number(PixelSpacing[1]),
+      Number(PixelSpacing[0]),
+      norm(sub(last, origin)) / (slices.length - 1)
+    ],
     origin,
     direction: [row[0], column[0], normal[0], row[1], column[1], normal[1], row[2], column[2], normal[2]],
     data

@@ -4,7 +4,7 @@ import { ArgumentError, VolumeError } from '../src/errors.js'
 import { distance, IDENTITY3, type Mat3, type Vec3 } from '../src/geometry/linear.js'
 import { expSO3 } from '../src/geometry/rotation.js'
 import { createRandom } from '../src/random/random.js'
-import { cropToBox, resampledGrid, resampleVolume } from '../src/volume/resample.js'
+import { type Box, cropToBox, resampledGrid, resampleVolume } from '../src/volume/resample.js'
 import {
   assertVolume,
   type Grid,
@@ -158,6 +158,7 @@ describe('assertVolume', () => {
       { ...good, direction: [2, 0, 0, 0, 1, 0, 0, 0, 1] },
       /not orthogonal unit/
     ],
+    ['a direction of 12 numbers', { ...good, direction: [...FLIPPED, 0, 0, 0] }, /not orthogonal unit/],
     ['a direction of 6 numbers', { ...good, direction: [1, 0, 0, 0, 1, 0] }, /not orthogonal unit/],
     [
       'a NaN voxel',
@@ -264,16 +265,49 @@ describe('resampling', () => {
     }
   })
 
-  it('does not pass over a thin plate when downsampling', () => {
+  it('averages by a fraction with the overlaps of the voxels as weights', () => {
+    const v = noise({ size: [50, 1, 1], spacing: [1, 1, 1], origin: [0, 0, 0], direction: IDENTITY3 })
+    for (const spacing of [1.6, 2.6, 3.3]) {
+      const out = resampleVolume(v, { spacing: [spacing, 1, 1] })
+      eachVoxel(out, ([x], at) => {
+        let [sum, weight] = [0, 0]
+        for (let i = 0; i < 50; i++) {
+          const overlap = Math.min(i + 0.5, x + spacing / 2) - Math.max(i - 0.5, x - spacing / 2)
+          if (overlap <= 0) continue
+          sum += overlap * v.data[i]
+          weight += overlap
+        }
+        expect(Math.abs(out.data[at] - sum / weight)).toBeLessThanOrEqual(0.501)
+      })
+    }
+  })
+
+  it('does not pass over a thin plate when downsampling, whatever the axes', () => {
     // A plate one voxel thick, 0.5 mm, on a coarse grid of 3 mm: 1/6 of its attenuation, wherever it lies.
     for (const at of [20, 21, 22, 23, 24, 25]) {
-      const v = volumeOf(
-        { size: [60, 6, 6], spacing: [0.5, 3, 3], origin: [0, 0, 0], direction: IDENTITY3 },
-        p => (Math.abs(p[0] - at * 0.5) < 0.1 ? 1200 : 0)
-      )
+      const grid: Grid = { size: [60, 6, 6], spacing: [0.5, 3, 3], origin: [0, 0, 0], direction: IDENTITY3 }
+      const v = volumeOf(grid, p => (Math.abs(p[0] - at * 0.5) < 0.1 ? 1200 : 0))
       const row = resampleVolume(v, { spacing: 3 }).data.subarray(0, 10)
       expect(row.reduce((s, x) => s + x, 0)).toBe(200)
+      // The same with j along x: now every sixth value of a slice of 6 × 10.
+      const turned = resampleVolume(v, { spacing: 3, direction: [0, 1, 0, 1, 0, 0, 0, 0, 1] })
+      expect(turned.size).toEqual([6, 10, 6])
+      expect(
+        turned.data
+          .subarray(0, 60)
+          .filter((_, i) => i % 6 === 2)
+          .reduce((s, x) => s + x, 0)
+      ).toBe(200)
     }
+  })
+
+  it('fills with air beyond the volume along every one of exchanged axes', () => {
+    const direction: Mat3 = [0, 0, 1, -1, 0, 0, 0, 1, 0]
+    const g = resampledGrid(ct, { spacing: 1.2, direction })
+    const size: Vec3 = [g.size[0] + 6, g.size[1] + 6, g.size[2] + 6]
+    const out = resampleVolume(ct, { spacing: 1.2, direction, size })
+    expect(largestError(out, ct)).toBeLessThanOrEqual(0.501)
+    expect(out.data.filter(x => x !== -1000).length).toBeLessThanOrEqual(g.size[0] * g.size[1] * g.size[2])
   })
 
   it('rounds to the nearest and stops at the ends of 16 bits', () => {
@@ -338,6 +372,6 @@ describe('cropping', () => {
     ['with its corners exchanged', { min: [8, 15, 25], max: [5, 9, 21] }],
     ['with a NaN', { min: [Number.NaN, 0, 0], max: [1, 1, 1] }]
   ])('refuses a box %s', (_, box) => {
-    expect(() => cropToBox(ct, box as { min: Vec3; max: Vec3 })).toThrow(VolumeError)
+    expect(() => cropToBox(ct, box as unknown as Box)).toThrow(VolumeError)
   })
 })

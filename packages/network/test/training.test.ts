@@ -18,7 +18,7 @@ import {
 } from '../src/index.js'
 
 const tiny = compactSpec(2, { imageWidth: 48, imageHeight: 46, channels: [8, 8, 16, 16], decoder: [16, 8] })
-const smallest = { imageWidth: 16, imageHeight: 16, channels: [2, 3, 8, 3], decoder: [3, 2] } as const
+const smallest = { imageWidth: 48, imageHeight: 32, channels: [2, 3, 8, 3], decoder: [3, 2] } as const
 
 /** A bright disc among noise; the landmarks sit at fixed offsets from it. */
 function batchOf(spec: NetworkSpec, size: number, seed: number) {
@@ -46,12 +46,14 @@ function batchOf(spec: NetworkSpec, size: number, seed: number) {
 }
 
 /** Directional derivatives of the loss along random directions against the gradient from the graph. */
-async function expectNetworkGradient(spec: NetworkSpec) {
+async function expectNetworkGradient(spec: NetworkSpec, step: number) {
   const runtime = await nodeRuntime()
   const session = await runtime.createSession(gradientGraph(spec, 2))
   const { total, entries } = parameterLayout(spec)
-  const { inputs, targets } = batchOf(spec, 2, 5)
+  const { targets } = batchOf(spec, 2, 5)
   const random = createRandom(8)
+  // Noise everywhere: flat ground would put whole maps of units at one kink.
+  const inputs = Float32Array.from({ length: 2 * spec.inputWidth * spec.inputHeight }, () => random.normal())
   // Biases away from zero, so that units are neither all on nor exactly at their kink.
   const start = randomParameters(spec, 2).map(p => p + 0.05 * random.normal())
   const run = (parameters: Float32Array) =>
@@ -66,14 +68,13 @@ async function expectNetworkGradient(spec: NetworkSpec) {
     const norm = Math.hypot(...part)
     expect(norm, `${name} has a gradient`).toBeGreaterThan(0)
     // Along the gradient of this one parameter, where the derivative is its norm.
-    const step = 2e-3
     const at = async (delta: number) => {
       const moved = start.slice()
       for (let i = 0; i < size; i++) moved[offset + i] += (delta * part[i]) / norm
       return (await run(moved)).loss.data[0]
     }
     const slope = ((await at(step)) - (await at(-step))) / (2 * step)
-    // Loss rounding 1e-6 over the step, and kinks that single units cross, allow this much.
+    // The loss is rounded to about 1e-6, which the step divides; the rest is for kinks that units cross.
     expect(Math.abs(slope - norm), `${name}: slope ${slope}, gradient ${norm}`).toBeLessThan(
       0.02 * norm + 2e-3
     )
@@ -83,11 +84,11 @@ async function expectNetworkGradient(spec: NetworkSpec) {
 
 describe('gradient of the whole network agrees with central differences, parameter by parameter', () => {
   test.each(['none', 'group', 'weight'] as const)('compact, normalisation %s', async normalisation => {
-    await expectNetworkGradient(compactSpec(2, { ...smallest, normalisation }))
+    await expectNetworkGradient(compactSpec(2, { ...smallest, normalisation }), 2e-3)
   })
 
   test('cpm', async () => {
-    await expectNetworkGradient(cpmSpec(2, { imageWidth: 24, imageHeight: 16, stages: 2, width: 0.03 }))
+    await expectNetworkGradient(cpmSpec(2, { imageWidth: 24, imageHeight: 16, stages: 2, width: 0.03 }), 5e-4)
   })
 })
 

@@ -37,10 +37,9 @@ describe('half precision', () => {
     [1 / 3, 0x3555],
     [1 + 2 ** -11, 0x3c00],
     [1 + 3 * 2 ** -11, 0x3c02],
-    [2047 / 2048, 0x3bfe + 2]
+    [2047 / 2048, 0x3bff]
   ])('%d', (value, bits) => {
-    const expected = value === 2047 / 2048 ? 0x3bff : bits
-    expect(toFloat16(Float32Array.of(value))[0]).toBe(expected)
+    expect(toFloat16(Float32Array.of(value))[0]).toBe(bits)
   })
 
   test('every finite half survives the way there and back', () => {
@@ -72,7 +71,7 @@ describe('weights file', () => {
     const altered = bytes.slice()
     altered[bytes.length - 100] ^= 4
     const header = bytes.slice()
-    header[8] ^= 255
+    header[8] ^= 4
     for (const bad of [
       bytes.subarray(0, bytes.length - 7),
       bytes.subarray(0, 12),

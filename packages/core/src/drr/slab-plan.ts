@@ -29,7 +29,7 @@ export interface SlabPlan {
 const PADDING = 2
 /** Voxels from cell to cell on the slice seen widest: the kernel reads four cells from eight voxels. */
 const MAX_STEP = 1.9
-/** Finer cells than this many voxels show nothing new. */
+/** Finest cell, voxels. Half a voxel sums a trilinear volume without aliasing; finer would show nothing new. */
 const MIN_STEP = 0.5
 /** Smallest |component along the slab axis| of a tile's unit ray directions, in voxels. A single ray has 0.577 or more. */
 const MIN_COSINE = 0.3
@@ -44,8 +44,6 @@ export function planTile(
   frame: RayFrame,
   tile: Tile,
   size: Vec3,
-  spacing: Vec3,
-  pixel: readonly [number, number],
   slabs: readonly SlabLayout[]
 ): SlabPlan | 'empty' | 'split' {
   const u1 = tile.u + tile.width - 1
@@ -73,12 +71,10 @@ export function planTile(
   const plane = (low + high) / 2
   const magnification = [low, high].map(p => (p - s[axis]) / (plane - s[axis]))
   const widest = Math.max(...magnification)
-  // Size of the centre pixel's shadow on the plane, mm across the ray.
-  const t = (plane - s[axis]) / centre[axis]
-  const footprint = Math.min(...pixel) * t
+  const footprint = pixelFootprint(frame, centre, plane, axis, b, c)
 
-  const span = (k: number): { from: number; to: number; step: number } => {
-    const step = Math.max(MIN_STEP, Math.min(footprint / spacing[k], MAX_STEP / widest))
+  const span = (k: number, footprint: number): { from: number; to: number; step: number } => {
+    const step = Math.max(MIN_STEP, Math.min(footprint, MAX_STEP / widest))
     const seen = corners.map(d => s[k] + ((plane - s[axis]) / d[axis]) * d[k])
     const shadow = magnification.flatMap(m => [s[k] - s[k] / m, s[k] + (size[k] - 1 - s[k]) / m])
     return {
@@ -87,8 +83,8 @@ export function planTile(
       step
     }
   }
-  const across = span(b)
-  const down = span(c)
+  const across = span(b, footprint[0])
+  const down = span(c, footprint[1])
   const cells = (x: { from: number; to: number; step: number }) => Math.ceil((x.to - x.from) / x.step) + 1
   if (cells(across) <= 2 * PADDING - 1 || cells(down) <= 2 * PADDING - 1) return 'empty'
   const columns = (cells(across) + 8) & ~7
@@ -103,6 +99,22 @@ export function planTile(
     columns,
     rows
   }
+}
+
+/**
+ * Cell size (columns, rows; voxels) that samples the plane as densely as the detector's pixels do: a pixel's shadow is
+ * a parallelogram, so the steps come from the inverse of the map's derivative, which holds for any roll and tilt.
+ */
+function pixelFootprint(frame: RayFrame, d: Vec3, plane: number, a: number, b: number, c: number) {
+  const { perColumn: du, perRow: dv, source } = frame
+  const t = (plane - source[a]) / d[a]
+  const derivative = (k: number, e: Vec3) => t * (e[k] - (d[k] * e[a]) / d[a])
+  const bu = derivative(b, du)
+  const bv = derivative(b, dv)
+  const cu = derivative(c, du)
+  const cv = derivative(c, dv)
+  const area = Math.abs(bu * cv - bv * cu)
+  return [area / Math.hypot(cu, cv), area / Math.hypot(bu, bv)] as const
 }
 
 /** The index axis that the flattest of some rays crosses best; 0 where they do not all cross it the same way. */

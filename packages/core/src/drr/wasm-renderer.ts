@@ -1,4 +1,4 @@
-import { ArgumentError, BackendError } from '../errors.js'
+import { BackendError } from '../errors.js'
 import type { Camera } from '../geometry/camera.js'
 import type { Volume } from '../volume/volume.js'
 import { instantiateKernels, type SlabKernels } from './kernels.js'
@@ -6,15 +6,17 @@ import { type RayFrame, rayDirection, rayFrame } from './ray-frame.js'
 import { outputFor, type Renderer } from './renderer.js'
 import { planTile, type SlabPlan, splitTile, type Tile } from './slab-plan.js'
 import {
+  claimSlot,
   ENTRY_BYTES,
   isPreparedVolume,
   type PreparedVolume,
   type PrepareOptions,
-  prepareWasmVolume
+  prepareWasmVolume,
+  releaseSlot
 } from './wasm-volume.js'
 
 export interface WasmRendererOptions extends PrepareOptions {
-  /** Which working memory of a prepared volume to use; no two renderers may use one at a time. Default 0. */
+  /** The working memory of a prepared volume to use, had from {@link claimSlot}. Default: claims a free one. */
   readonly slot?: number
 }
 
@@ -24,24 +26,21 @@ export interface WasmRendererOptions extends PrepareOptions {
  * a view whose fan is too wide for one axis is rendered in tiles. Between slices, ends included, the trapezoid rule.
  *
  * @param source a volume (then prepared here), or one from {@link prepareWasmVolume}
- * @throws VolumeError for a volume that is not one; BackendError where wasm SIMD is missing
+ * @throws VolumeError for a volume that is not one; ArgumentError where all slots are taken; BackendError where wasm
+ * SIMD is missing
  */
 export function createWasmRenderer(
   source: Volume | PreparedVolume,
   options: WasmRendererOptions = {}
 ): Renderer {
   let prepared: PreparedVolume | null = isPreparedVolume(source) ? source : prepareWasmVolume(source, options)
-  const { slot = 0 } = options
-  if (!(Number.isInteger(slot) && slot >= 0 && slot < prepared.scratch.slots))
-    throw new ArgumentError(
-      `Slot ${slot} was asked of a prepared volume that has ${prepared.scratch.slots}`,
-      'Prepare the volume with more slots, or number the renderers from 0.'
-    )
-  let kernels: SlabKernels | null = instantiateKernels(prepared.memory, prepared.shared)
+  const { memory, shared, bytes } = prepared
+  const slot = options.slot ?? claimSlot(prepared)
+  let kernels: SlabKernels | null = instantiateKernels(memory, shared)
   return {
     backend: 'wasm',
     errorBound: 0.003,
-    bytes: prepared.bytes,
+    bytes,
     render(camera, out) {
       if (!prepared || !kernels)
         throw new BackendError('The renderer was disposed of', 'Create another one for the volume.')
@@ -51,7 +50,7 @@ export function createWasmRenderer(
       const tiles: Tile[] = [{ u: 0, v: 0, width, height }]
       for (let tile = tiles.pop(); tile; tile = tiles.pop()) {
         const { grid, slabs } = prepared
-        const plan = planTile(frame, tile, grid.size, grid.spacing, camera.detector.pixel, slabs)
+        const plan = planTile(frame, tile, grid.size, slabs)
         if (plan === 'split') tiles.push(...splitTile(tile))
         else if (plan === 'empty') fillTile(data, width, tile)
         else renderTile(prepared, kernels, slot, camera, frame, tile, plan, data)
@@ -59,6 +58,7 @@ export function createWasmRenderer(
       return { width, height, data }
     },
     dispose() {
+      if (prepared && options.slot === undefined) releaseSlot(prepared, slot)
       prepared = null
       kernels = null
     }

@@ -1,4 +1,4 @@
-import { VolumeError } from '../errors.js'
+import { ArgumentError, VolumeError } from '../errors.js'
 import type { Vec3 } from '../geometry/linear.js'
 import { assertVolume, type Grid, type Volume, type VoxelArray } from '../volume/volume.js'
 import { type AttenuationOptions, attenuationOf, maximumOf } from './attenuation.js'
@@ -73,6 +73,8 @@ export interface PrepareOptions extends AttenuationOptions {
 /** Largest value of the 15 bits that the kernel's signed multiplications leave. */
 const MAX_LEVEL = 32767
 const PAGE = 65536
+/** At the start of the memory: for each slot whether a renderer has it, as an i32. */
+const SLOT_TABLE_BYTES = 1024
 const align = (n: number) => Math.ceil(n / 64) * 64
 
 /**
@@ -85,6 +87,11 @@ const align = (n: number) => Math.ceil(n / 64) * 64
 export function prepareWasmVolume(volume: Volume, options: PrepareOptions = {}): PreparedVolume {
   assertVolume(volume)
   const { shared = false, slots = shared ? 16 : 1 } = options
+  if (!(Number.isInteger(slots) && slots > 0 && slots <= SLOT_TABLE_BYTES / 4))
+    throw new ArgumentError(
+      `${slots} slots were asked for`,
+      `Give a whole number from 1 to ${SLOT_TABLE_BYTES / 4}: one for each renderer at a time.`
+    )
   const { size } = volume
   const { levels, unit } = quantise(volume.data, options)
 
@@ -93,7 +100,7 @@ export function prepareWasmVolume(volume: Volume, options: PrepareOptions = {}):
   )
   const [p, q] = [0, 1, 2].filter(a => a !== up)
   const rowStride = (axis: number) => Math.max(8, size[axis]) * 2
-  let end = 1024
+  let end = SLOT_TABLE_BYTES
   const place = (slabAxis: number, columnAxis: number): SlabLayout => {
     const rows = size[slabAxis] * size[up]
     const offset = end
@@ -233,6 +240,29 @@ function markExtents(size: Vec3, slab: SlabLayout, buffer: ArrayBufferLike): voi
     extents[2 * r] = first
     extents[2 * r + 1] = end
   }
+}
+
+const slotTable = (v: PreparedVolume) => new Int32Array(v.memory.buffer, 0, v.scratch.slots)
+
+/**
+ * Takes a free slot, from any thread. {@link createWasmRenderer} does so by itself; a pool does it for its workers, so
+ * that the slot of one that dies can be given back.
+ * @throws ArgumentError if all are taken
+ */
+export function claimSlot(prepared: PreparedVolume): number {
+  const table = slotTable(prepared)
+  const slot = table.findIndex((_, n) => Atomics.compareExchange(table, n, 0, 1) === 0)
+  if (slot < 0)
+    throw new ArgumentError(
+      `All ${table.length} slots of the prepared volume have a renderer`,
+      'Dispose of a renderer, or prepare the volume with more slots.'
+    )
+  return slot
+}
+
+/** Gives a slot back. */
+export function releaseSlot(prepared: PreparedVolume, slot: number): void {
+  Atomics.store(slotTable(prepared), slot, 0)
 }
 
 export const isPreparedVolume = (v: Volume | PreparedVolume): v is PreparedVolume => 'slabs' in v

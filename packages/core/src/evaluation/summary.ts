@@ -10,8 +10,8 @@ export interface Criterion {
   readonly thresholdMm: number
 }
 
-/** Share of the detector width that the paper allows the mean projection distance (section 3). */
-export const PAPER_SUCCESS_SHARE = 0.025
+/** Percentage of the detector width that the paper allows the mean projection distance (section 3). */
+export const PAPER_SUCCESS_PERCENT = 2.5
 
 /** The criteria of the geometry contract; the paper's depends on the width of the detector (9.6 mm at 384 mm). */
 export const successCriteria = (d: Detector): readonly Criterion[] => [
@@ -19,7 +19,7 @@ export const successCriteria = (d: Detector): readonly Criterion[] => [
     name: 'success',
     measure: 'projectionDistance',
     comparison: '<',
-    thresholdMm: PAPER_SUCCESS_SHARE * d.size[0] * d.pixel[0]
+    thresholdMm: (PAPER_SUCCESS_PERCENT * d.size[0] * d.pixel[0]) / 100
   },
   { name: 'strictSuccess', measure: 'tre', comparison: '<', thresholdMm: 2 },
   { name: 'subMillimetre', measure: 'tre', comparison: '<', thresholdMm: 1 },
@@ -35,7 +35,7 @@ export function fulfils(errors: PoseErrors, c: Criterion): boolean {
 
 export interface Statistics {
   readonly mean: number
-  /** Sample standard deviation (n − 1); 0 for a single value. */
+  /** Sample standard deviation (n − 1); 0 for a single value, NaN if a value is infinite. */
   readonly std: number
   readonly median: number
   /** 95th percentile, linear between order statistics. */
@@ -98,7 +98,7 @@ export function summarise(rows: readonly PoseErrors[], detector: Detector): Summ
 function quantile(sorted: Float64Array, q: number): number {
   const h = (sorted.length - 1) * q
   const i = Math.floor(h)
-  const j = Math.min(i + 1, sorted.length - 1)
-  // Without the guard, two infinite neighbours would make Infinity − Infinity.
-  return sorted[i] === sorted[j] ? sorted[i] : sorted[i] + (h - i) * (sorted[j] - sorted[i])
+  const next = sorted[Math.min(i + 1, sorted.length - 1)]
+  // Where nothing is to be interpolated, an infinite neighbour must not turn the result into NaN.
+  return h === i || sorted[i] === next ? sorted[i] : sorted[i] + (h - i) * (next - sorted[i])
 }

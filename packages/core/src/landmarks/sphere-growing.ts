@@ -20,10 +20,10 @@ export interface NearestPoint {
   readonly distance: number
 }
 
-/** Cells at most; a box so large that `cellMm` would give more gets larger cells. */
-const MOST_CELLS = 1 << 24
+/** Cells per point at most: where points are so sparse that `cellMm` would give more, cells are larger. */
+const CELLS_PER_POINT = 16
 
-/** Sorts points (x y z of each, mm) into cells of about `cellMm`. */
+/** Sorts points (x y z of each, mm) into cells of `cellMm` or larger. */
 export function pointCells(points: Float32Array, cellMm = 4): PointCells {
   const low = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
   const high = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
@@ -34,7 +34,7 @@ export function pointCells(points: Float32Array, cellMm = 4): PointCells {
   const count = points.length / 3
   const cellsAlong = (cell: number) => high.map((h, a) => (count ? Math.floor((h - low[a]) / cell) + 1 : 0))
   let size = cellsAlong(cellMm)
-  while (size[0] * size[1] * size[2] > MOST_CELLS) size = cellsAlong((cellMm *= 2))
+  while (size[0] * size[1] * size[2] > CELLS_PER_POINT * count) size = cellsAlong((cellMm *= 2))
   const cellOf = (i: number) => {
     const [x, y, z] = [0, 1, 2].map(a => Math.floor((points[3 * i + a] - low[a]) / cellMm))
     return (z * size[1] + y) * size[0] + x

@@ -137,3 +137,19 @@ export function randomView(grid: ViewGrid, random: Random, widen = 1): View {
 /** `count` independent draws of {@link randomView}. */
 export const randomViews = (grid: ViewGrid, count: number, random: Random, widen = 1): View[] =>
   Array.from({ length: count }, () => randomView(grid, random, widen))
+
+/**
+ * Views for evaluating a patient: the paper's whole grid of 81, its Latin third for 27, and for any other count
+ * random draws from the same ranges.
+ * @param z bottom and top of the pelvis relative to the isocentre, mm: see {@link heightRange}
+ */
+export function evaluationViews(
+  z: { readonly from: number; readonly to: number },
+  count: number,
+  random: Random
+): View[] {
+  const grid = evaluationGrid(z)
+  if (count === 81) return gridViews(grid)
+  if (count === 27) return latinThird(grid)
+  return randomViews(grid, count, random)
+}

@@ -6,7 +6,7 @@ export type Noise = (x: number, y: number, z: number) => number
 
 /**
  * Value noise: standard normal draws on a lattice of `cell` mm that covers [low, high], trilinear between them,
- * periodic outside.
+ * its edge repeated outside.
  */
 export function createNoise(random: Random, cell: number, low: Vec3, high: Vec3): Noise {
   const nx = Math.ceil((high[0] - low[0]) / cell) + 2
@@ -15,29 +15,23 @@ export function createNoise(random: Random, cell: number, low: Vec3, high: Vec3)
   const lattice = new Float32Array(nx * ny * nz)
   for (let i = 0; i < lattice.length; i++) lattice[i] = random.normal()
   const s = 1 / cell
+  const slice = nx * ny
   return (x, y, z) => {
-    const px = (x - low[0]) * s
-    const py = (y - low[1]) * s
-    const pz = (z - low[2]) * s
-    const ix = Math.floor(px)
-    const iy = Math.floor(py)
-    const iz = Math.floor(pz)
+    const px = Math.min(Math.max((x - low[0]) * s, 0), nx - 1.001)
+    const py = Math.min(Math.max((y - low[1]) * s, 0), ny - 1.001)
+    const pz = Math.min(Math.max((z - low[2]) * s, 0), nz - 1.001)
+    const ix = px | 0
+    const iy = py | 0
+    const iz = pz | 0
     const fx = px - ix
     const fy = py - iy
-    const fz = pz - iz
-    const x0 = wrap(ix, nx)
-    const x1 = wrap(ix + 1, nx)
-    const y0 = wrap(iy, ny) * nx
-    const y1 = wrap(iy + 1, ny) * nx
-    const z0 = wrap(iz, nz) * nx * ny
-    const z1 = wrap(iz + 1, nz) * nx * ny
-    const a = lattice[z0 + y0 + x0] + fx * (lattice[z0 + y0 + x1] - lattice[z0 + y0 + x0])
-    const b = lattice[z0 + y1 + x0] + fx * (lattice[z0 + y1 + x1] - lattice[z0 + y1 + x0])
-    const c = lattice[z1 + y0 + x0] + fx * (lattice[z1 + y0 + x1] - lattice[z1 + y0 + x0])
-    const d = lattice[z1 + y1 + x0] + fx * (lattice[z1 + y1 + x1] - lattice[z1 + y1 + x0])
+    const o = iz * slice + iy * nx + ix
+    const a = lattice[o] + fx * (lattice[o + 1] - lattice[o])
+    const b = lattice[o + nx] + fx * (lattice[o + nx + 1] - lattice[o + nx])
+    const p = o + slice
+    const c = lattice[p] + fx * (lattice[p + 1] - lattice[p])
+    const d = lattice[p + nx] + fx * (lattice[p + nx + 1] - lattice[p + nx])
     const e = a + fy * (b - a)
-    return e + fz * (c + fy * (d - c) - e)
+    return e + (pz - iz) * (c + fy * (d - c) - e)
   }
 }
-
-const wrap = (i: number, n: number): number => ((i % n) + n) % n

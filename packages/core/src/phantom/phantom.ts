@@ -80,8 +80,9 @@ export function phantomLayers(options: LayerOptions): PhantomLayers {
   const soft = softTissue(random, softGrid, pelvis, sex, low, high, random.chance(options.tableChance ?? 0.5))
   if (random.chance(options.cutChance ?? 0)) {
     const height = extent[2] / 2
-    const below = isocenter[2] - (random.chance(0.6) ? random.uniform(70, height) : height * 2)
-    const above = isocenter[2] + (random.chance(0.6) ? random.uniform(90, height) : height * 2)
+    const ends = random.next()
+    const below = isocenter[2] - (ends < 0.7 ? random.uniform(70, height) : height * 2)
+    const above = isocenter[2] + (ends > 0.3 ? random.uniform(90, height) : height * 2)
     cut(bone, boneGrid, below, above, 0)
     cut(soft, softGrid, below, above, -1000)
   }

@@ -1,5 +1,6 @@
 import { decodeBase64 } from '../base64.js'
 import type { Vec3 } from '../geometry/linear.js'
+import type { ShapePrior } from '../landmarks/shape-prior.js'
 import type { SphereMesh } from './sphere-mesh.js'
 import { SHAPE_MODEL_DATA } from './shape-model.data.js'
 
@@ -66,4 +67,17 @@ export function pelvisShape(b: readonly number[]): PelvisShape {
     leftAcetabulum: joint(at),
     rightAcetabulum: joint(at + 4)
   }
+}
+
+/** How the 23 landmarks lie to each other: the shape model's own, for checking and completing detections. */
+export function pelvisLandmarkPrior(): ShapePrior {
+  const { mean, modes } = model()
+  const first = SHAPE_MODEL_DATA.bones.reduce((n, b) => n + b.spheres * 4, 0)
+  const points = (x: Int16Array): Vec3[] =>
+    Array.from({ length: SHAPE_MODEL_DATA.landmarks }, (_, i) => [
+      x[first + i * 3] / 100,
+      x[first + i * 3 + 1] / 100,
+      x[first + i * 3 + 2] / 100
+    ])
+  return { mean: points(mean), modes: modes.map(points) }
 }

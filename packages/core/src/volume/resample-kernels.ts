@@ -157,15 +157,11 @@ export function resampleRotated(volume: Volume, grid: Grid): Int16Array {
         start[a] =
           (offset[a] + turn[3 * a + 1] * j * grid.spacing[1] + turn[3 * a + 2] * k * grid.spacing[2]) /
           volume.spacing[a]
-        // The output indices i with −tolerance ≤ start + step·i ≤ n − 1 + tolerance.
+        // The output indices i with −tolerance ≤ start + step·i ≤ n − 1 + tolerance; a step of 0 gives ±∞, all or none.
         const low = (-TOLERANCE - start[a]) / step[a]
         const high = (n[a] - 1 + TOLERANCE - start[a]) / step[a]
-        if (Math.abs(step[a]) < 1e-12) {
-          if (start[a] < -TOLERANCE || start[a] > n[a] - 1 + TOLERANCE) to = -1
-        } else {
-          from = Math.max(from, Math.ceil(Math.min(low, high)))
-          to = Math.min(to, Math.floor(Math.max(low, high)))
-        }
+        from = Math.max(from, Math.ceil(Math.min(low, high)))
+        to = Math.min(to, Math.floor(Math.max(low, high)))
       }
       const row = (k * nj + j) * ni
       for (let i = from; i <= to; i++) {

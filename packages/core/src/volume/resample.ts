@@ -91,7 +91,10 @@ export function resampledGrid(volume: Grid, options: ResampleOptions): Grid {
   return { size: [size[0], size[1], size[2]], spacing, origin, direction }
 }
 
-/** The volume averaged to no finer than the output along each of its own axes, so that a rotated grid can sample it. */
+/**
+ * The volume averaged to no finer than the output along each of its own axes, so that a rotated grid can sample it.
+ * Its outermost voxel centres lie up to half an output voxel further in: what is beyond them becomes air.
+ */
 function smoothedFor(volume: Volume, out: Grid, turn: Mat3): Volume {
   const spacing = [0, 1, 2].map(a => {
     const coarse = Math.hypot(...[0, 1, 2].map(b => turn[3 * a + b] * out.spacing[b]))

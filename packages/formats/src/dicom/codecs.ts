@@ -1,4 +1,4 @@
-import { FileFormatError } from '@raypose/core'
+import { BackendError, FileFormatError } from '@raypose/core'
 
 /** Samples of one frame as a codec gives them, unsigned or signed in 8 or 16 bits; the header says which. */
 export interface CodedFrame {
@@ -14,8 +14,24 @@ const silent = { print: () => {}, printErr: () => {} }
 // Compiled once, on first need: most series are not compressed.
 let charls: ReturnType<typeof loadCharls> | null = null
 let openjpeg: ReturnType<typeof loadOpenjpeg> | null = null
-const loadCharls = async () => (await import('@cornerstonejs/codec-charls/decodewasmjs')).default(silent)
-const loadOpenjpeg = async () => (await import('@cornerstonejs/codec-openjpeg/decodewasmjs')).default(silent)
+
+const loadCharls = () =>
+  loaded('CharLS', async () => (await import('@cornerstonejs/codec-charls/decodewasmjs')).default(silent))
+
+const loadOpenjpeg = () =>
+  loaded('OpenJPEG', async () => (await import('@cornerstonejs/codec-openjpeg/decodewasmjs')).default(silent))
+
+async function loaded<T>(codec: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load()
+  } catch (cause) {
+    throw new BackendError(
+      `The ${codec} decoder cannot be loaded (${cause instanceof Error ? cause.message : String(cause)})`,
+      'Install the dependencies of @raypose/formats again, or convert the images to Explicit VR Little Endian.',
+      { cause }
+    )
+  }
+}
 
 /** Decodes a JPEG-LS frame with CharLS. @throws FileFormatError */
 export async function decodeJpegLs(coded: Uint8Array, what: string): Promise<CodedFrame> {

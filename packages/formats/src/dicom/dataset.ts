@@ -1,6 +1,6 @@
 import { FileFormatError, type Vec3 } from '@raypose/core'
-import dcmjs, { type DcmjsDict } from 'dcmjs'
 import { guard } from '../bytes/guard.js'
+import { type CodedParts, type Elements, itemsOf, type Place, parseElements } from './parse.js'
 
 /** Typed reading of the elements of a DICOM data set. Tags are eight hexadecimal digits: '00280010'. */
 export interface Dataset {
@@ -14,8 +14,10 @@ export interface Dataset {
   numbers(tag: string, count: number): readonly number[] | null
   /** Items of a sequence, [] where it is absent. */
   items(tag: string): readonly Dataset[]
-  /** Byte arrays of a binary element: one, or one per frame or fragment where it is encapsulated. */
-  binary(tag: string): readonly Uint8Array[]
+  /** Content of a binary element; null where it is absent or encapsulated. */
+  bytes(tag: string): Uint8Array | null
+  /** Encapsulated pixel data; null where it is absent or not encapsulated. */
+  coded(tag: string): CodedParts | null
 }
 
 /** Whether bytes carry the DICOM preamble. */
@@ -23,8 +25,8 @@ export const looksLikeDicom = (bytes: Uint8Array): boolean =>
   bytes.length > 132 && String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM'
 
 /**
- * Parses a DICOM Part 10 file.
- * @throws FileFormatError if it is not one, or damaged.
+ * Parses a DICOM Part 10 file, up to and including its pixel data.
+ * @throws FileFormatError if it is not one, or is truncated or damaged.
  */
 export function parseDicom(bytes: Uint8Array, name: string): { meta: Dataset; dataset: Dataset } {
   if (!looksLikeDicom(bytes))
@@ -32,55 +34,88 @@ export function parseDicom(bytes: Uint8Array, name: string): { meta: Dataset; da
       `${name} is not a DICOM file: it has no "DICM" at byte 128`,
       'Give DICOM Part 10 files, as exported by a PACS or scanner.'
     )
-  // Its warnings (an unusual character set, say) are not for the console of a program that answers in JSON.
-  dcmjs.log.setLevel('silent', false)
   return guard(name, () => {
-    const whole = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength
-    const buffer = (whole ? bytes.buffer : bytes.slice().buffer) as ArrayBuffer
-    // Errors are passed over by the parser so that an exotic character set does not cost the image; what matters is
-    // checked by whoever asks for it, and pixel data that is not there is an error then.
-    const { meta, dict } = dcmjs.data.DicomMessage.readFile(buffer, { ignoreErrors: true })
-    return { meta: datasetOf(meta), dataset: datasetOf(dict) }
+    const { meta, elements } = parseElements(bytes, name)
+    return { meta: datasetOf(meta, name), dataset: datasetOf(elements, name) }
   })
 }
 
-function datasetOf(dict: DcmjsDict): Dataset {
-  const values = (tag: string): readonly unknown[] => {
-    const v = dict[tag]?.Value
-    return Array.isArray(v) ? v : v === undefined || v === null ? [] : [v]
+/** Binary numbers among the elements that are asked for here; implicit files leave the representation out. */
+const BINARY: Readonly<Record<string, string>> = {
+  '00280002': 'US',
+  '00280010': 'US',
+  '00280011': 'US',
+  '00280100': 'US',
+  '00280101': 'US',
+  '00280102': 'US',
+  '00280103': 'US',
+  '00281041': 'SS'
+}
+
+const READ: Readonly<
+  Record<string, [size: number, read: (v: DataView, at: number, little: boolean) => number]>
+> = {
+  US: [2, (v, at, little) => v.getUint16(at, little)],
+  SS: [2, (v, at, little) => v.getInt16(at, little)],
+  UL: [4, (v, at, little) => v.getUint32(at, little)],
+  SL: [4, (v, at, little) => v.getInt32(at, little)],
+  FL: [4, (v, at, little) => v.getFloat32(at, little)],
+  FD: [8, (v, at, little) => v.getFloat64(at, little)]
+}
+
+function datasetOf(e: Elements, name: string): Dataset {
+  const content = (p: Place) => e.bytes.subarray(p.start, p.start + p.length)
+  const texts = (tag: string): string[] => {
+    const place = e.places.get(tag)
+    if (!place || place.length === 0) return []
+    return decodeText(content(place)).split('\\').map(trimmed)
   }
-  const texts = (tag: string) => values(tag).map(v => textOf(v))
-  const number = (v: unknown) => {
-    const text = textOf(v)
-    const n = text === '' ? Number.NaN : Number(text)
-    return Number.isFinite(n) ? n : null
+  const numbers = (tag: string): number[] => {
+    const place = e.places.get(tag)
+    if (!place) return []
+    const vr = place.vr === '' || place.vr === 'UN' ? (BINARY[tag] ?? 'DS') : place.vr
+    const binary = READ[vr]
+    if (!binary) return texts(tag).map(t => (t === '' ? Number.NaN : Number(t)))
+    const [size, read] = binary
+    const bytes = content(place)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return Array.from({ length: Math.floor(bytes.length / size) }, (_, k) =>
+      read(view, k * size, e.littleEndian)
+    )
   }
   return {
     text: tag => texts(tag)[0] ?? '',
     texts,
-    number: tag => number(values(tag)[0]),
-    numbers: (tag, count) => {
-      const n = values(tag).map(number)
-      return n.length === count && n.every(x => x !== null) ? (n as number[]) : null
+    number: tag => {
+      const n = numbers(tag)[0]
+      return Number.isFinite(n) ? n : null
     },
-    items: tag =>
-      values(tag)
-        .filter(v => typeof v === 'object' && v !== null)
-        .map(v => datasetOf(v as DcmjsDict)),
-    binary: tag =>
-      values(tag).flatMap(v =>
-        v instanceof ArrayBuffer ? [new Uint8Array(v)] : v instanceof Uint8Array ? [v] : []
-      )
+    numbers: (tag, count) => {
+      const n = numbers(tag)
+      return n.length === count && n.every(Number.isFinite) ? n : null
+    },
+    items: tag => {
+      const place = e.places.get(tag)
+      return place ? itemsOf(e, place, name).map(item => datasetOf(item, name)) : []
+    },
+    bytes: tag => {
+      const place = e.places.get(tag)
+      return place && !place.coded ? content(place) : null
+    },
+    coded: tag => e.places.get(tag)?.coded ?? null
   }
 }
 
-function textOf(v: unknown): string {
-  if (typeof v === 'string') return v.replaceAll('\0', '').trim()
-  if (typeof v === 'number') return String(v)
-  // Person names come as { Alphabetic }.
-  if (typeof v === 'object' && v !== null && 'Alphabetic' in v) return textOf(v.Alphabetic)
-  return ''
+/** UTF-8 where it is that (ASCII included), else Latin-1: descriptions are for people, all else is ASCII. */
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return new TextDecoder('latin1').decode(bytes)
+  }
 }
+
+const trimmed = (s: string) => s.replaceAll('\0', '').trim()
 
 /** Three numbers as a vector. */
 export const vec3 = (n: readonly number[] | null): Vec3 | null => (n ? [n[0], n[1], n[2]] : null)

@@ -6,12 +6,12 @@ import type { DicomFile } from './header.js'
 import { decodeLosslessJpeg } from './jpeg/lossless.js'
 import { readJpegMarkers } from './jpeg/markers.js'
 import { decodeSequentialJpeg } from './jpeg/sequential.js'
+import { type CodedParts, PIXEL_DATA } from './parse.js'
 import { decodeRle } from './rle.js'
 
 /** Stored values of a frame, before rescaling. */
 export type StoredPixels = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array
 
-const PIXEL_DATA = '7FE00010'
 const TRUNCATED = 'The file is truncated or damaged: copy or export it again.'
 
 /**
@@ -32,13 +32,14 @@ export function decodeFrame(file: DicomFile, frame = 0): Promise<StoredPixels> {
         `${name} has the photometric interpretation ${header.photometric}`,
         'Give a MONOCHROME1 or MONOCHROME2 image.'
       )
-    const parts = file.dataset.binary(PIXEL_DATA)
-    if (parts.length === 0) throw new FileFormatError(`${name} has no pixel data (7FE0,0010)`, TRUNCATED)
-    const coding = header.transferSyntax.coding
+    const native = file.dataset.bytes(PIXEL_DATA)
+    const coded = file.dataset.coded(PIXEL_DATA)
+    const isCoded = header.transferSyntax.coding !== 'native'
+    if (!native && !coded) throw new FileFormatError(`${name} has no pixel data (7FE0,0010)`, TRUNCATED)
     const pixels =
-      coding === 'native'
-        ? nativeFrame(file, parts[0], frame)
-        : await codedFrame(file, frameOf(file, parts, frame))
+      isCoded && coded
+        ? await codedFrame(file, frameOf(file, coded, frame))
+        : nativeFrame(file, native ?? new Uint8Array(), frame)
     return maskUnusedBits(pixels, header.bitsStored, header.highBit, header.signed)
   })
 }
@@ -64,17 +65,19 @@ function nativeFrame(file: DicomFile, all: Uint8Array, frame: number): StoredPix
   ) as StoredPixels
 }
 
-/** The coded stream of one frame out of the items of the pixel sequence. */
-function frameOf(file: DicomFile, parts: readonly Uint8Array[], frame: number): Uint8Array {
+/** The coded stream of one frame, which may be cut into several parts. */
+function frameOf(file: DicomFile, { table, parts }: CodedParts, frame: number): Uint8Array {
   const { frames } = file.header
-  // A frame may be cut into several items; without an offset table only a single frame can be put together surely.
-  if (frames === 1) return parts.length === 1 ? parts[0] : concatBytes(parts)
-  if (parts.length !== frames)
-    throw new FileFormatError(
-      `${file.name} says it has ${frames} frames but holds ${parts.length} coded parts`,
-      'Convert it to Explicit VR Little Endian, for instance with "gdcmconv --raw IN OUT".'
-    )
-  return parts[frame]
+  if (frames === 1) return parts.length === 1 ? parts[0].bytes : concatBytes(parts.map(p => p.bytes))
+  if (parts.length === frames) return parts[frame].bytes
+  if (table.length === frames) {
+    const [from, to] = [table[frame], table[frame + 1] ?? Number.POSITIVE_INFINITY]
+    return concatBytes(parts.filter(p => p.offset >= from && p.offset < to).map(p => p.bytes))
+  }
+  throw new FileFormatError(
+    `${file.name} says it has ${frames} frames but holds ${parts.length} coded parts and no table of them`,
+    'Convert it to Explicit VR Little Endian, for instance with "gdcmconv --raw IN OUT".'
+  )
 }
 
 async function codedFrame(file: DicomFile, coded: Uint8Array): Promise<StoredPixels> {

@@ -21,7 +21,7 @@ export interface Stack {
 }
 
 /** Gaps may differ by this part of their median: positions are rounded in headers, to 0.1 mm by some scanners. */
-const GAP_TOLERANCE = 0.05
+const GAP_TOLERANCE = 0.1
 /** No slice may stand further than this part of the spacing from its place on the regular grid. */
 const PLACE_TOLERANCE = 0.1
 
@@ -119,7 +119,7 @@ function checkGaps(placed: readonly Placed[]): void {
     if (Math.abs(gap - usual) <= GAP_TOLERANCE * usual) continue
     const text = `${gap.toFixed(3)} mm between ${where(placed[i])} and ${where(placed[i + 1])}`
     const times = Math.round(gap / usual)
-    const isWhole = times >= 2 && Math.abs(gap - times * usual) <= GAP_TOLERANCE * usual * times
+    const isWhole = times >= 2 && Math.abs(gap - times * usual) <= GAP_TOLERANCE * usual
     if (isWhole) missing.push(`${times - 1} missing: ${text}`)
     else uneven.push(text)
   }

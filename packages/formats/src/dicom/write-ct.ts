@@ -28,8 +28,7 @@ export function writeDicomCtSlices(volume: Volume, meta: DicomMeta = {}): NamedB
   const digits = String(count).length
   return Array.from({ length: count }, (_, k) => {
     const instance = createUid(`${seriesUid} slice ${k}`)
-    // A copy: the writer takes a whole ArrayBuffer.
-    const pixels = littleEndianBytes(data.subarray(k * plane, (k + 1) * plane)).slice().buffer
+    const pixels = littleEndianBytes(data.subarray(k * plane, (k + 1) * plane))
     const bytes = writeDicomFile({
       ...commonElements(CT_IMAGE_STORAGE, instance, 'CT', { ...meta, seriesUid }),
       '00080008': ['CS', 'DERIVED', 'SECONDARY', 'AXIAL'],

@@ -80,7 +80,7 @@ export function writeDicomXray(image: Image, geometry: XrayGeometry, meta: Dicom
     '00281052': ['DS', decimal(min)],
     '00281053': ['DS', decimal(slope)],
     '00281054': ['LO', 'US'],
-    '7FE00010': ['OW', pixels.slice().buffer]
+    '7FE00010': ['OW', pixels]
   })
 }
 

@@ -115,7 +115,10 @@ export function checkSpec(value: unknown): NetworkSpec {
   if (spec.version !== 1) return refuse(`has version ${String(spec.version)}; this program reads version 1`)
   const positive = (n: unknown) => Number.isInteger(n) && (n as number) > 0
   const sizes = [spec.landmarks, spec.imageWidth, spec.imageHeight, spec.inputWidth, spec.inputHeight]
-  const channels = spec.kind === 'compact' ? [...spec.channels, ...spec.decoder] : [spec.stages]
+  const list = (value: unknown, length: number) =>
+    Array.isArray(value) && value.length === length ? value : [Number.NaN]
+  const channels =
+    spec.kind === 'compact' ? [...list(spec.channels, 4), ...list(spec.decoder, 2)] : [spec.stages]
   if (![...sizes, ...channels].every(positive))
     return refuse('has a size that is not a positive whole number')
   if (spec.kind === 'compact' && !['none', 'group', 'weight'].includes(spec.normalisation))

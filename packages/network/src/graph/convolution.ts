@@ -1,6 +1,6 @@
 import type { Tensor } from './graph.js'
 import { requireShape } from './graph.js'
-import { concat, matmul, pad, reduceSum, reshape, transpose } from './ops.js'
+import { concat, matmul, pad, reduceSum, reshape, slice, transpose } from './ops.js'
 
 export interface ConvolutionOptions {
   /** Zeros on every side; default (kernel − 1)·dilation/2, which keeps the size at stride 1. */
@@ -82,31 +82,29 @@ function inputGradient(g: Tensor, x: Tensor, weight: Tensor, geometry: Geometry)
  * Weight gradient: for every kernel offset the product of the output gradient with the shifted input, summed over
  * batch and pixels. k² matrix products with the batch in the inner dimension; with few input channels one product
  * with all offsets side by side (im2col), since k² products of a few columns each would starve the GEMM.
+ *
+ * The maps are laid out [channel, row, batch, column]: a shift by rows then copies one long run of memory, and only
+ * the k shifts by columns copy line by line.
  */
 function weightGradient(g: Tensor, x: Tensor, weight: Tensor, geometry: Geometry): Tensor {
-  const { graph } = x
   const { kernel, padding, dilation, stride } = geometry
   const [co, ci] = weight.shape
   const [n, , ho, wo] = g.shape
-  const flat = reshape(transpose(g, [1, 0, 2, 3]), [co, n * ho * wo])
-  const padded = pad(transpose(x, [1, 0, 2, 3]), [0, 0, padding, padding], [0, 0, padding, padding])
+  const flat = reshape(transpose(g, [1, 2, 0, 3]), [co, ho * n * wo])
+  const padded = pad(transpose(x, [1, 2, 0, 3]), [0, padding, 0, padding], [0, padding, 0, padding])
+  const shift = (t: Tensor, axis: number, offset: number, count: number) => {
+    const end = offset + (count - 1) * stride + 1
+    return t.shape[axis] === count ? t : slice(t, axis, offset, end, stride)
+  }
+  const columns = Array.from({ length: kernel }, (_, j) => shift(padded, 3, j * dilation, wo))
   const shifted: Tensor[] = []
   for (let i = 0; i < kernel; i++)
-    for (let j = 0; j < kernel; j++) {
-      const [y0, x0] = [i * dilation, j * dilation]
-      const ends = [y0 + (ho - 1) * stride + 1, x0 + (wo - 1) * stride + 1]
-      const bounds = [[y0, x0], ends, [2, 3], [stride, stride]].map(v => graph.integers(v))
-      const part =
-        kernel === 1 && stride === 1 && padding === 0
-          ? padded
-          : graph.node('Slice', [padded, ...bounds], {}, [ci, n, ho, wo])
-      shifted.push(reshape(part, [ci, n * ho * wo]))
-    }
+    for (const column of columns) shifted.push(reshape(shift(column, 1, i * dilation, ho), [ci, ho * n * wo]))
   if (kernel === 1) return reshape(matmul(flat, shifted[0], true), weight.shape)
   if (ci < 8) {
     const all = matmul(flat, concat(shifted, 0), true)
     return reshape(transpose(reshape(all, [co, kernel * kernel, ci]), [0, 2, 1]), weight.shape)
   }
-  const products = shifted.map(s => reshape(matmul(flat, s, true), [co, ci, 1]))
-  return reshape(concat(products, 2), weight.shape)
+  const products = shifted.map(s => reshape(matmul(flat, s, true), [1, co, ci]))
+  return reshape(transpose(concat(products, 0), [1, 2, 0]), weight.shape)
 }

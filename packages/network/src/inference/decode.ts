@@ -19,45 +19,62 @@ const windowRadius = 9
 /**
  * Landmarks from the scores of one image, at sub-pixel precision.
  * `compact`: softmax over cells and absent bin; around the most probable cell the mean position of the probability
- * within ±9 px, with that window's probability mass as the confidence. `cpm`: the same mean over the positive part
- * of the map, with the map's peak as the confidence (Bier et al. 2018 reject below 0.4).
+ * within ±9 px, with that window's probability mass as the confidence. `cpm`: the vertex of the parabola through the
+ * logarithms of the peak and its neighbours (exact for a Gaussian), with the map's peak as the confidence (Bier et
+ * al. 2018 reject below 0.4).
  * @param scores [landmarks, bins] from `offset`
  */
 export function decode(spec: NetworkSpec, scores: Float32Array, offset = 0): Detection[] {
+  const bins = binsPerLandmark(spec)
+  const one = spec.kind === 'compact' ? decodeLogits : decodeMap
+  return Array.from({ length: spec.landmarks }, (_, k) => {
+    const from = offset + k * bins
+    return one(spec, scores.subarray(from, from + bins))
+  })
+}
+
+function largest(values: Float32Array, count: number): number {
+  let best = 0
+  for (let i = 1; i < count; i++) if (values[i] > values[best]) best = i
+  return best
+}
+
+function decodeLogits(spec: NetworkSpec, logits: Float32Array): Detection {
   const { width, height } = mapSize(spec)
   const stride = outputStride(spec)
-  const bins = binsPerLandmark(spec)
-  const cells = width * height
   const reach = Math.floor(windowRadius / stride)
-  const compact = spec.kind === 'compact'
-  const detections: Detection[] = []
-  for (let k = 0; k < spec.landmarks; k++) {
-    const at = offset + k * bins
-    let best = 0
-    for (let i = 1; i < cells; i++) if (scores[at + i] > scores[at + best]) best = i
-    const peak = scores[at + best]
-    let total = 0
-    if (compact) {
-      const highest = Math.max(peak, scores[at + bins - 1])
-      for (let i = 0; i < bins; i++) total += Math.exp(scores[at + i] - highest)
-      total *= Math.exp(highest - peak)
+  const best = largest(logits, width * height)
+  // Relative to the peak inside the window and to the overall largest outside, so that neither can overflow.
+  const peak = logits[best]
+  const highest = Math.max(peak, logits[width * height])
+  let total = 0
+  for (let i = 0; i < logits.length; i++) total += Math.exp(logits[i] - highest)
+  const [x0, y0] = [best % width, Math.floor(best / width)]
+  let [mass, sumU, sumV] = [0, 0, 0]
+  for (let y = Math.max(0, y0 - reach); y <= Math.min(height - 1, y0 + reach); y++)
+    for (let x = Math.max(0, x0 - reach); x <= Math.min(width - 1, x0 + reach); x++) {
+      const weight = Math.exp(logits[y * width + x] - peak)
+      mass += weight
+      sumU += weight * cellCentre(x, stride)
+      sumV += weight * cellCentre(y, stride)
     }
-    const [x0, y0] = [best % width, Math.floor(best / width)]
-    let [mass, sumU, sumV] = [0, 0, 0]
-    for (let y = Math.max(0, y0 - reach); y <= Math.min(height - 1, y0 + reach); y++)
-      for (let x = Math.max(0, x0 - reach); x <= Math.min(width - 1, x0 + reach); x++) {
-        const score = scores[at + y * width + x]
-        const weight = compact ? Math.exp(score - peak) : Math.max(0, score)
-        mass += weight
-        sumU += weight * cellCentre(x, stride)
-        sumV += weight * cellCentre(y, stride)
-      }
-    const empty = !(mass > 0)
-    detections.push({
-      u: empty ? cellCentre(x0, stride) : sumU / mass,
-      v: empty ? cellCentre(y0, stride) : sumV / mass,
-      confidence: compact ? mass / total : Math.min(1, Math.max(0, peak))
-    })
+  return { u: sumU / mass, v: sumV / mass, confidence: (mass * Math.exp(peak - highest)) / total }
+}
+
+function decodeMap(spec: NetworkSpec, map: Float32Array): Detection {
+  const { width, height } = mapSize(spec)
+  const stride = outputStride(spec)
+  const best = largest(map, width * height)
+  const [x0, y0] = [best % width, Math.floor(best / width)]
+  const vertex = (position: number, size: number, step: number) => {
+    if (position === 0 || position === size - 1) return position
+    const [a, b, c] = [best - step, best, best + step].map(i => Math.log(Math.max(map[i], 1e-6)))
+    const curvature = a - 2 * b + c
+    return curvature < 0 ? position + (0.5 * (a - c)) / curvature : position
   }
-  return detections
+  return {
+    u: cellCentre(vertex(x0, width, 1), stride),
+    v: cellCentre(vertex(y0, height, width), stride),
+    confidence: Math.min(1, Math.max(0, map[best]))
+  }
 }

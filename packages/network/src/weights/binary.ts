@@ -12,9 +12,9 @@ export interface BinaryParts {
 const prefix = 16
 
 export function writeBinary(magic: string, parts: BinaryParts): Uint8Array {
-  let json = new TextEncoder().encode(JSON.stringify(parts.header))
-  const spaces = (4 - (json.length % 4)) % 4
-  json = new TextEncoder().encode(JSON.stringify(parts.header) + ' '.repeat(spaces))
+  const text = new TextEncoder().encode(JSON.stringify(parts.header))
+  const json = new Uint8Array(4 * Math.ceil(text.length / 4)).fill(0x20)
+  json.set(text)
   const out = new Uint8Array(prefix + json.length + parts.payload.length)
   out.set(new TextEncoder().encode(magic.padEnd(8).slice(0, 8)))
   out.set(json, prefix)
@@ -40,8 +40,12 @@ export function readBinary(magic: string, bytes: Uint8Array, what: string): Bina
   if (end > bytes.length) throw refuse(`is truncated (${bytes.length} bytes, header ends at ${end})`)
   if (crc32(bytes.subarray(prefix)) !== view.getUint32(12, true))
     throw refuse('is truncated or altered (its checksum does not fit)')
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(prefix, end))) as Record<string, unknown>
-  return { header, payload: bytes.subarray(end) }
+  try {
+    const header: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(prefix, end)))
+    return { header: header as Record<string, unknown>, payload: bytes.subarray(end) }
+  } catch {
+    throw refuse('has a header that is not JSON')
+  }
 }
 
 let table: Uint32Array | undefined

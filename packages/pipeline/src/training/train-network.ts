@@ -15,6 +15,8 @@ export interface TrainOptions {
   /** Peak learning rate; it rises over `warmUp` steps and falls along a cosine to nothing at the end. */
   readonly learningRate: number
   readonly warmUp: number
+  /** Decay of the moving average of the weights a step; short trainings want a shorter memory. */
+  readonly averageDecay?: number
   /** Parameters to start from (fine-tuning); random ones if none. */
   readonly parameters?: Float32Array
   readonly seed: number
@@ -94,7 +96,7 @@ export async function trainNetwork(o: TrainOptions): Promise<TrainResult> {
       }
       const { images, targets, seconds: feedSeconds } = await feed()
       const lr = o.learningRate * Math.min(1, (step + 1) / o.warmUp) * (0.5 + 0.5 * Math.cos(Math.PI * progress())) + 1e-6
-      const r = await ask({ kind: 'step', images, targets, hyper: { lr } }, [images.buffer, targets.buffer])
+      const r = await ask({ kind: 'step', images, targets, hyper: { lr, ...(o.averageDecay === undefined ? {} : { averageDecay: o.averageDecay }) } }, [images.buffer, targets.buffer])
       if (r.status === 'diverged') {
         if (++failures >= 3)
           throw new ModelError(`Training diverged at step ${step}: the loss is not finite`, 'Lower the learning rate, or resume from an earlier checkpoint.')

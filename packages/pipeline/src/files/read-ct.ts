@@ -1,0 +1,128 @@
+import { CancelledError, FileFormatError, FileNotFoundError } from '@raypose/core'
+import {
+  chooseSeries,
+  groupSeries,
+  type LoadedVolume,
+  type NamedBytes,
+  readVolumeBytes,
+  type SeriesInfo,
+  volumeFromSeries
+} from '@raypose/formats'
+import { readdir, stat } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import type { OnProgress } from '../types.js'
+import { fileError, readBytes } from './read-bytes.js'
+
+export interface ReadCtOptions {
+  /** UID of the series to take out of a folder that holds several, or the end of one. */
+  readonly series?: string
+  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress
+}
+
+/** Which DICOM series a CT was read from. */
+export type SeriesSource = Pick<SeriesInfo, 'seriesUid' | 'studyUid' | 'description' | 'seriesNumber' | 'count'>
+
+/** A CT, and where it came from. */
+export interface ReadCt extends LoadedVolume {
+  readonly path: string
+  readonly series: SeriesSource | null
+}
+
+/** More files than any CT study has: the folder is not one. */
+const MOST_FILES = 20_000
+/** Files read at a time: enough to keep a disk or a network share busy. */
+const AT_A_TIME = 8
+
+/**
+ * Reads a CT from a folder of DICOM slices (folders within it included) or from one file: NIfTI-1, NRRD, MetaImage,
+ * enhanced multi-frame DICOM. HU, in LPS.
+ *
+ * @throws FileNotFoundError for a path that does not exist, cannot be read, or a folder without a DICOM image
+ * @throws SeriesError listing the series where it is not clear which is meant, and for slices that make no volume
+ * @throws FileFormatError, VolumeError as the readers; CancelledError when `signal` aborts
+ */
+export async function readCt(path: string, options: ReadCtOptions = {}): Promise<ReadCt> {
+  const { signal, onProgress } = options
+  const report = (fraction: number, detail?: string) =>
+    onProgress?.({ stage: 'Reading the CT', fraction, ...(detail ? { detail } : {}) })
+  const info = await stat(path).catch(error => {
+    throw fileError(path, error)
+  })
+  report(0)
+  if (!info.isDirectory()) {
+    const loaded = await readVolumeBytes(path, await readBytes(path), { signal })
+    report(1)
+    return { ...loaded, path, series: null }
+  }
+  const files = await readFolder(path, signal, fraction => report(fraction / 2))
+  const listing = groupSeries(files)
+  if (listing.series.length === 0 && listing.unreadable.length === 0)
+    throw new FileNotFoundError(
+      files.length === 0
+        ? `${path} is an empty folder`
+        : `${path} holds no DICOM image (${files.length} ${files.length === 1 ? 'file' : 'files'} of another kind)`,
+      'Give the folder of a DICOM CT series, or a .nii, .nii.gz, .nrrd or .mha file.'
+    )
+  const chosen = chooseSeries(listing, options.series)
+  const { seriesUid, studyUid, description, seriesNumber, count } = chosen
+  const loaded = await volumeFromSeries(chosen.files, {
+    signal,
+    onProgress: (done, total) => report(0.5 + done / total / 2, `${total} slices`)
+  })
+  const notes = [...loaded.notes]
+  if (listing.series.length > 1)
+    notes.push(`${path} holds ${listing.series.length} series; this one was taken: ${description || seriesUid}.`)
+  return { ...loaded, notes, path, series: { seriesUid, studyUid, description, seriesNumber, count } }
+}
+
+/** Every file of a folder by its path within it; hidden ones, which file managers leave about, are passed over. */
+async function readFolder(
+  folder: string,
+  signal: AbortSignal | undefined,
+  onFraction: (fraction: number) => void
+): Promise<NamedBytes[]> {
+  const paths = await filesWithin(folder)
+  const files = new Array<NamedBytes>(paths.length)
+  let next = 0
+  const reader = async () => {
+    while (next < paths.length) {
+      if (signal?.aborted) throw new CancelledError()
+      const i = next++
+      // An empty file is one more file that is not DICOM.
+      const bytes = await readBytes(paths[i]).catch(error => {
+        if (error instanceof FileFormatError) return new Uint8Array()
+        throw error
+      })
+      files[i] = { name: relative(folder, paths[i]), bytes }
+      onFraction((i + 1) / paths.length)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_A_TIME }, reader))
+  return files
+}
+
+async function filesWithin(folder: string): Promise<string[]> {
+  const found: string[] = []
+  const open = [folder]
+  for (let at = open.shift(); at !== undefined; at = open.shift()) {
+    const here = at
+    const entries = await readdir(here, { withFileTypes: true }).catch(error => {
+      throw fileError(here, error)
+    })
+    for (const entry of entries.filter(e => !e.name.startsWith('.')).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = join(here, entry.name)
+      // A link is followed to a file, never to a folder, which could lead in a circle.
+      const isFile =
+        entry.isFile() || (entry.isSymbolicLink() && (await stat(path).then(s => s.isFile(), () => false)))
+      if (isFile) found.push(path)
+      else if (entry.isDirectory()) open.push(path)
+    }
+    if (found.length > MOST_FILES)
+      throw new FileFormatError(
+        `${folder} holds more than ${MOST_FILES} files`,
+        'Give the folder of the CT series itself.'
+      )
+  }
+  return found
+}
