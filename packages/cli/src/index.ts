@@ -1,1 +1,5 @@
-export {}
+export { type EvaluationReportInput, evaluationReport } from './report/evaluation-report.js'
+export { evaluationText } from './report/evaluation-text.js'
+export { drawOverlay, drawThumbnail, type ImagePoint, type OverlayInput } from './report/overlay.js'
+export { type PrepareReportInput, prepareReport } from './report/prepare-report.js'
+export { type RegisterReportInput, registerReport } from './report/register-report.js'

@@ -51,7 +51,7 @@ function makeTables(t: usize, x: f64, dx: f64): void {
     let base = <i32>Math.floor(x0)
     if (base > padded - 8) base = padded - 8
     if (base < 0) base = 0
-    store<i32>(t + BASES + (<usize>e << 2), base << 1)
+    store<i32>(t + BASES + ((<usize>e) << 2), base << 1)
     const f0 = <i32>Math.floor((x0 - <f64>base) * 16384.0 + 0.5)
     let f = i32x4.splat(f0)
     f = i32x4.replace_lane(f, 1, f0 + step)
@@ -62,17 +62,26 @@ function makeTables(t: usize, x: f64, dx: f64): void {
     const last = nb - 2 - base < 6 ? nb - 2 - base : 6
     const inside = v128.and(i32x4.ge_s(o, i32x4.splat(0)), i32x4.le_s(o, i32x4.splat(last)))
     const pair = v128.or(i32x4.sub(i32x4.splat(16384), w), i32x4.shl(w, 16))
-    v128.store(t + WEIGHTS + (<usize>e << 4), v128.and(pair, inside))
+    v128.store(t + WEIGHTS + ((<usize>e) << 4), v128.and(pair, inside))
     o = v128.and(o, inside)
     v128.store(
-      t + (<usize>e << 4),
+      t + ((<usize>e) << 4),
       i32x4.add(i32x4.mul(o, i32x4.splat(0x02020202)), i32x4.splat(0x03020100))
     )
   }
 }
 
-function startSlice(t: usize, entry: usize, voxels: usize, slicePitch: usize, extents: usize, extentSlicePitch: usize,
-  sb: f64, gb0: f64, hb: f64): void {
+function startSlice(
+  t: usize,
+  entry: usize,
+  voxels: usize,
+  slicePitch: usize,
+  extents: usize,
+  extentSlicePitch: usize,
+  sb: f64,
+  gb0: f64,
+  hb: f64
+): void {
   const slice = <usize>load<i32>(entry)
   const magnification = load<f64>(entry, 8)
   const x = sb + (gb0 - sb) * magnification
@@ -113,7 +122,7 @@ function holdRow(t: usize, r: i32): void {
   store<i32>(flag + TO, to)
   const row = load<usize>(t + VOXELS) + <usize>r * rowPitch
   const half = i32x4.splat(8192)
-  if (from > 0) memory.fill(out, 0, <usize>from << 4)
+  if (from > 0) memory.fill(out, 0, (<usize>from) << 4)
   for (let e = <usize>from, stop = <usize>to; e < stop; e++) {
     const m = t + (e << 5)
     const b = t + BASES + (e << 3)
@@ -126,7 +135,7 @@ function holdRow(t: usize, r: i32): void {
       i16x8.narrow_i32x4_s(i32x4.shr_s(i32x4.add(x, half), 14), i32x4.shr_s(i32x4.add(y, half), 14))
     )
   }
-  if (to < groups) memory.fill(out + (<usize>to << 4), 0, <usize>(groups - to) << 4)
+  if (to < groups) memory.fill(out + ((<usize>to) << 4), 0, (<usize>(groups - to)) << 4)
 }
 
 /**
@@ -153,15 +162,11 @@ function rowsOf(t: usize, sc: f64, c: f64): i32 {
 }
 
 /** Weighted sum of an even and an odd row at four columns. */
-// @ts-ignore: decorator
-@inline
 function blendLow(even: v128, odd: v128, w: v128): v128 {
   return i32x4.dot_i16x8_s(v128.shuffle<i16>(even, odd, 0, 8, 1, 9, 2, 10, 3, 11), w)
 }
 
 /** The same for the next four columns. */
-// @ts-ignore: decorator
-@inline
 function blendHigh(even: v128, odd: v128, w: v128): v128 {
   return i32x4.dot_i16x8_s(v128.shuffle<i16>(even, odd, 4, 12, 5, 13, 6, 14, 7, 15), w)
 }
@@ -176,12 +181,28 @@ function blendHigh(even: v128, odd: v128, w: v128): v128 {
  * @param acc `columns`·`rows` i32 sums; columns is a multiple of 8, at most MAXW
  */
 export function slab(
-  voxels: usize, sliceStride: usize, rowStride: usize, nb: i32, nc: i32,
-  extents: usize, extentSliceStride: usize, extentRowStride: usize,
-  entries: usize, count: i32, sb: f64, sc: f64,
-  gb0: f64, gc0: f64, hb: f64, hc: f64, columns: i32, rows: i32, acc: usize, tables: usize
+  voxels: usize,
+  sliceStride: usize,
+  rowStride: usize,
+  nb: i32,
+  nc: i32,
+  extents: usize,
+  extentSliceStride: usize,
+  extentRowStride: usize,
+  entries: usize,
+  count: i32,
+  sb: f64,
+  sc: f64,
+  gb0: f64,
+  gc0: f64,
+  hb: f64,
+  hc: f64,
+  columns: i32,
+  rows: i32,
+  acc: usize,
+  tables: usize
 ): void {
-  memory.fill(acc, 0, <usize>(columns * rows) << 2)
+  memory.fill(acc, 0, (<usize>(columns * rows)) << 2)
   columnVoxels = nb
   rowVoxels = nc
   rowPitch = rowStride
@@ -191,8 +212,17 @@ export function slab(
   for (let k: i32 = 0; k < count; k += 4) {
     const n = min(4, count - k)
     for (let s: i32 = 0; s < n; s++)
-      startSlice(tables + <usize>s * SLICE, entries + <usize>(k + s) * 24, voxels, sliceStride, extents,
-        extentSliceStride, sb, gb0, hb)
+      startSlice(
+        tables + <usize>s * SLICE,
+        entries + <usize>(k + s) * 24,
+        voxels,
+        sliceStride,
+        extents,
+        extentSliceStride,
+        sb,
+        gb0,
+        hb
+      )
     for (let j: i32 = 0; j < rows; j++) {
       const c = gc0 + <f64>j * hc - sc
       rangeFrom = groups
@@ -206,8 +236,12 @@ export function slab(
       const w1 = i32x4.splat(p1)
       const w2 = i32x4.splat(p2)
       const w3 = i32x4.splat(p3)
-      let o = acc + (<usize>(j * columns + (rangeFrom << 3)) << 2)
-      for (let t = tables + (<usize>rangeFrom << 4), end = tables + (<usize>rangeTo << 4); t < end; t += 16, o += 32) {
+      let o = acc + ((<usize>(j * columns + (rangeFrom << 3))) << 2)
+      for (
+        let t = tables + ((<usize>rangeFrom) << 4), end = tables + ((<usize>rangeTo) << 4);
+        t < end;
+        t += 16, o += 32
+      ) {
         let even = v128.load(t, EVEN)
         let odd = v128.load(t, ODD)
         let low = blendLow(even, odd, w0)

@@ -9,7 +9,15 @@
  *   (voxels); then that ray's camera x, y, z (mm) and the pixel size (x, y).
  * @param out width·height f32
  */
-export function warp(acc: usize, columns: i32, rows: i32, p: usize, width: i32, height: i32, out: usize): void {
+export function warp(
+  acc: usize,
+  columns: i32,
+  rows: i32,
+  p: usize,
+  width: i32,
+  height: i32,
+  out: usize
+): void {
   const sb = load<f64>(p)
   const sc = load<f64>(p, 8)
   const distance = load<f64>(p, 16)
@@ -30,7 +38,7 @@ export function warp(acc: usize, columns: i32, rows: i32, p: usize, width: i32, 
   const oc = (sc - gc0) * ic
   const xEnd = <f64>(columns - 2)
   const yEnd = <f64>(rows - 2)
-  const pitch = <usize>columns << 2
+  const pitch = (<usize>columns) << 2
   for (let j: i32 = 0; j < height; j++) {
     const da = load<f64>(p, 64) + <f64>j * load<f64>(p, 112)
     const db = load<f64>(p, 72) + <f64>j * load<f64>(p, 120)
@@ -52,7 +60,7 @@ export function warp(acc: usize, columns: i32, rows: i32, p: usize, width: i32, 
       const fx = <f32>(gx - <f64>ix)
       const fy = <f32>(gy - <f64>iy)
       const wx = catmullRom(fx)
-      let q = acc + <usize>(iy - 1) * pitch + (<usize>(ix - 1) << 2)
+      let q = acc + <usize>(iy - 1) * pitch + ((<usize>(ix - 1)) << 2)
       const r0 = f32x4.convert_i32x4_s(v128.load(q))
       q += pitch
       const r1 = f32x4.convert_i32x4_s(v128.load(q))
@@ -77,8 +85,6 @@ export function warp(acc: usize, columns: i32, rows: i32, p: usize, width: i32, 
 }
 
 /** The four Catmull-Rom weights at fraction f. */
-// @ts-ignore: decorator
-@inline
 function catmullRom(f: f32): v128 {
   const f1 = f32x4.splat(f)
   let w = f32x4(-0.5, 1.5, -1.5, 0.5)

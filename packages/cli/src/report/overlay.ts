@@ -33,6 +33,8 @@ export interface OverlayInput {
     /** Where the pose has them: circles. */
     readonly projected?: readonly ImagePoint[]
   }
+  /** Width to come near to, pixels; default 800. */
+  readonly width?: number
 }
 
 /** Three colours that differ for every kind of colour vision, on grey. */
@@ -55,13 +57,13 @@ const EDGE_SIGMA = 1
  * @returns an 8-bit RGB PNG, up to three times as large as the X-ray
  * @throws ArgumentError for a DRR of another size.
  */
-export function drawOverlay({ xray, drr, landmarks = {} }: OverlayInput): Uint8Array {
+export function drawOverlay({ xray, drr, landmarks = {}, width: wanted }: OverlayInput): Uint8Array {
   if (drr && (drr.width !== xray.width || drr.height !== xray.height))
     throw new ArgumentError(
       `A DRR of ${drr.width} × ${drr.height} pixels cannot lie over an X-ray of ${xray.width} × ${xray.height}`,
       'Render it with the detector of the X-ray.'
     )
-  const ground = resizeForScreen(xray)
+  const ground = resizeForScreen(xray, wanted)
   const { width, height } = ground.image
   const { detected = [], projected = [] } = landmarks
   const entries: LegendEntry[] = [
@@ -73,7 +75,7 @@ export function drawOverlay({ xray, drr, landmarks = {} }: OverlayInput): Uint8A
   const strip = entries.length > 0 ? (GLYPH_ROWS + 7) * dot : 0
   const picture = createPicture(width, height + strip, LEGEND_GROUND)
   drawGrey(picture, ground.image, percentileWindow(xray, CLIPPED))
-  if (drr) drawEdges(picture, resizeForScreen(drr))
+  if (drr) drawEdges(picture, resizeForScreen(drr, wanted))
   const size = Math.max(3, width / 120)
   const place = ({ u, v }: ImagePoint) =>
     [(u + 0.5) * ground.scale - 0.5, (v + 0.5) * ground.scale - 0.5] as const

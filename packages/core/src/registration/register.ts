@@ -38,6 +38,8 @@ export interface RegistrationLevel {
   readonly maxEvaluations?: number
   /** Default: the registration's. */
   readonly similarity?: SimilarityChoice
+  /** Default: the registration's. Coarse levels lose nothing with a coarser volume, and are faster. */
+  readonly renderer?: Pick<Renderer, 'render'>
 }
 
 export interface IntensityRegistration {
@@ -52,8 +54,10 @@ export interface IntensityRegistration {
   readonly centre: Vec3
   /** Draws the DRRs: any backend, or one's own function. */
   readonly renderer: Pick<Renderer, 'render'>
-  /** Default 'gncc'. */
+  /** Default: local NCC on the coarse levels, whose optimum is wide, then gradient NCC, whose optimum is sharp. */
   readonly similarity?: SimilarityChoice
+  /** How much each pixel counts, none negative: instruments, collimation and what the CT does not show can be left out. */
+  readonly weights?: Image
   /** Coarse to fine; default `defaultLevels(detector)`. */
   readonly levels?: readonly RegistrationLevel[]
   /** Default BOBYQA. */
@@ -82,15 +86,31 @@ export interface RegistrationResult {
 
 /** Pixel sizes of the default pyramid, mm on the detector, and what is left to find at each. */
 const DEFAULT_PYRAMID: readonly (Omit<RegistrationLevel, 'binning'> & { pixelMm: number })[] = [
-  { pixelMm: 6.4, bounds: { rotation: 8 * DEGREE, inPlane: 15, depth: 45 }, rhoBegin: 0.3, rhoEnd: 0.03 },
-  { pixelMm: 3.2, bounds: { rotation: 2.5 * DEGREE, inPlane: 3, depth: 15 }, rhoBegin: 0.3, rhoEnd: 0.03 },
-  { pixelMm: 1.6, bounds: { rotation: 1 * DEGREE, inPlane: 1, depth: 6 }, rhoBegin: 0.3, rhoEnd: 0.02 }
+  {
+    pixelMm: 6.4,
+    bounds: { rotation: 12 * DEGREE, inPlane: 25, depth: 80 },
+    rhoEnd: 0.05,
+    similarity: 'lncc'
+  },
+  { pixelMm: 6.4, bounds: { rotation: 6 * DEGREE, inPlane: 8, depth: 30 }, rhoEnd: 0.03, similarity: 'lncc' },
+  {
+    pixelMm: 3.2,
+    bounds: { rotation: 2.5 * DEGREE, inPlane: 3, depth: 15 },
+    rhoEnd: 0.03,
+    similarity: 'gncc'
+  },
+  { pixelMm: 1.6, bounds: { rotation: DEGREE, inPlane: 1, depth: 6 }, rhoEnd: 0.02, similarity: 'gncc' }
 ]
 
-/** The default pyramid for a detector: the finest level has pixels of about 1.6 mm, as in the paper. */
-export const defaultLevels = (detector: Detector): RegistrationLevel[] =>
+/**
+ * The default pyramid for a detector: the finest level has pixels of about 1.6 mm, as in the paper. It converges from 10°, 20 mm
+ * and 60 mm in depth.
+ * @param similarity the same on all levels; default: one that suits each
+ */
+export const defaultLevels = (detector: Detector, similarity?: SimilarityChoice): RegistrationLevel[] =>
   DEFAULT_PYRAMID.map(({ pixelMm, ...level }) => ({
     ...level,
+    similarity: similarity ?? level.similarity,
     binning: Math.max(1, Math.round(pixelMm / Math.max(detector.pixel[0], detector.pixel[1])))
   }))
 
@@ -122,7 +142,7 @@ export function registrationObjective(
  * camera; ArgumentError for bad levels; CancelledError through `signal`
  */
 export function registerIntensity(task: IntensityRegistration): RegistrationResult {
-  const { image, detector, centre, renderer, similarity = 'gncc', optimiser = bobyqaInBox } = task
+  const { image, detector, centre, optimiser = bobyqaInBox } = task
   assertDetector(detector)
   assertUsableXray(image)
   if (image.width !== detector.size[0] || image.height !== detector.size[1])
@@ -130,8 +150,13 @@ export function registerIntensity(task: IntensityRegistration): RegistrationResu
       `The X-ray has ${image.width} × ${image.height} pixels, its detector ${detector.size.join(' × ')}`,
       'Give the geometry that belongs to this image.'
     )
+  if (task.weights && (task.weights.width !== image.width || task.weights.height !== image.height))
+    throw new ArgumentError(
+      `The weights are ${task.weights.width} × ${task.weights.height} pixels, the X-ray ${image.width} × ${image.height}`,
+      'Give one weight for each pixel of the X-ray.'
+    )
   const starts = [task.start, ...(task.otherStarts ?? [])].map((m, i) => assertRigid(m, `start ${i}`))
-  const levels = task.levels ?? defaultLevels(detector)
+  const levels = task.levels ?? defaultLevels(detector, task.similarity)
   if (levels.length === 0)
     throw new ArgumentError(
       'The registration has no level',
@@ -141,9 +166,7 @@ export function registerIntensity(task: IntensityRegistration): RegistrationResu
   let evaluations = 0
   let candidates = starts
   for (const [index, level] of levels.entries()) {
-    const coarse = binnedDetector(detector, level.binning)
-    assertDetector(coarse)
-    const measure = similarityFor(level.similarity ?? similarity, binImage(image, level.binning))
+    const { coarse, measure, renderer } = prepareLevel(task, level)
     const runs = candidates.map(start => {
       const variables = rigidPoseVariables(start, centre, level.bounds)
       const objective = registrationObjective(renderer, coarse, measure, variables)
@@ -165,20 +188,46 @@ export function registerIntensity(task: IntensityRegistration): RegistrationResu
     })
     candidates = [cameraFromLps]
   }
-  const last = levels[levels.length - 1]
-  const finest = binnedDetector(detector, last.binning)
-  const measure = similarityFor(last.similarity ?? similarity, binImage(image, last.binning))
+  const { coarse, measure, renderer } = prepareLevel(task, levels[levels.length - 1])
   return {
     cameraFromLps: results[results.length - 1].cameraFromLps,
-    similarityBefore: measure(renderer.render({ detector: finest, cameraFromLps: task.start })),
+    similarityBefore: measure(renderer.render({ detector: coarse, cameraFromLps: task.start })),
     similarityAfter: results[results.length - 1].similarityAfter,
     evaluations: evaluations + 1,
     levels: results
   }
 }
 
-const similarityFor = (choice: SimilarityChoice, fixed: Image): Similarity =>
-  typeof choice === 'string' ? SIMILARITIES[choice](fixed) : choice(fixed)
+function prepareLevel(task: IntensityRegistration, level: RegistrationLevel) {
+  const { binning } = level
+  if (!(Number.isInteger(binning) && binning >= 1))
+    throw new ArgumentError(`A level bins ${binning} pixels`, 'Give a whole number, 1 or more.')
+  const coarse = binnedDetector(task.detector, binning)
+  assertDetector(coarse)
+  const choice = level.similarity ?? task.similarity ?? 'gncc'
+  const factory = typeof choice === 'string' ? SIMILARITIES[choice] : choice
+  const { fixed, weights } = binWeighted(task.image, task.weights, binning)
+  return {
+    coarse,
+    measure: factory(fixed, { weights }),
+    renderer: level.renderer ?? task.renderer
+  }
+}
+
+/** Blocks' weighted means, so that what has weight 0 leaves no trace in them. */
+function binWeighted(
+  image: Image,
+  weights: Image | undefined,
+  binning: number
+): { fixed: Image; weights?: Float32Array } {
+  if (!weights) return { fixed: binImage(image, binning) }
+  const total = binImage(weights, binning)
+  const sum = binImage({ ...image, data: image.data.map((x, i) => x * weights.data[i]) }, binning)
+  return {
+    fixed: { ...sum, data: sum.data.map((x, i) => (total.data[i] > 0 ? x / total.data[i] : 0)) },
+    weights: total.data
+  }
+}
 
 /** Powell's BOBYQA within [−1, 1]ⁿ. */
 export const bobyqaInBox: PoseOptimiser = ({ start, ...rest }) =>

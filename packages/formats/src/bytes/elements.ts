@@ -59,7 +59,8 @@ export function elementsFromBytes(
     )
   if (type === 'int64' || type === 'uint64') return wideIntegers(bytes, type, count, littleEndian)
   // A copy: aligned for the typed array, and apart from the file's bytes.
-  const copy = bytes.slice(0, need)
+  // Not `slice`: that of Node's Buffer does not copy.
+  const copy = new Uint8Array(bytes.subarray(0, need))
   if (!littleEndian) swapBytes(copy, size)
   const { buffer } = copy
   switch (type) {
@@ -127,7 +128,7 @@ function toFloat(stored: ArrayLike<number>, slope: number, intercept: number): F
 export function littleEndianBytes(data: ArrayBufferView): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   if (HOST_IS_LITTLE_ENDIAN || !('BYTES_PER_ELEMENT' in data)) return bytes
-  const copy = bytes.slice()
+  const copy = new Uint8Array(bytes)
   swapBytes(copy, data.BYTES_PER_ELEMENT as number)
   return copy
 }

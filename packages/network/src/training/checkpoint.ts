@@ -44,7 +44,7 @@ export function readCheckpoint(
       `The checkpoint has version ${String(header.version)} and ${payload.length} bytes of state`,
       'It was written by another version: start the training anew.'
     )
-  const all = new Float32Array(payload.slice().buffer)
+  const all = new Float32Array(new Uint8Array(payload).buffer)
   const vectors = Array.from({ length: count }, (_, i) => all.slice(i * length, (i + 1) * length))
   return { step: Number(header.step), vectors }
 }

@@ -59,7 +59,7 @@ export function loadWeights(bytes: Uint8Array): Network {
     )
   return {
     spec,
-    parameters: fromFloat16(new Uint16Array(payload.slice().buffer)),
+    parameters: fromFloat16(new Uint16Array(new Uint8Array(payload).buffer)),
     landmarkNames,
     pixelMm: header.pixelMm as [number, number],
     provenance: header.provenance as Record<string, unknown>

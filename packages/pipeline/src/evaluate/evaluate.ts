@@ -3,17 +3,14 @@ import {
   CancelledError,
   createRandom,
   createReferenceRenderer,
-  evaluationGrid,
+  evaluationViews,
   fulfils,
-  gridViews,
   heightRange,
   type Image,
-  latinThird,
   onDetector,
   poseErrors,
   poseFromView,
   project,
-  randomViews,
   RayposeError,
   type Renderer,
   simulateReading,
@@ -58,7 +55,7 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
   const { preset = 'paper', seed = 1 } = options
   const started = performance.now()
   const targets = options.targets ?? defaultTargets(patient, seed)
-  const views = evaluationViews(patient, options.views, seed)
+  const views = evaluationViews(heightRange(patient.landmarks, patient.isocenter), options.views, createRandom(seed + 4242))
   const renderer = createReferenceRenderer(patient.volume)
   const rows: EvaluatedView[] = []
   for (const [index, view] of views.entries()) {
@@ -136,13 +133,6 @@ async function evaluateView(
     const row = { ...base, initialPose: null, finalPose: null, initial: null, final: null, similarity: null, timings: null, failure: error.message }
     return { row, registration: null, xray }
   }
-}
-
-function evaluationViews(patient: Patient, count: number, seed: number): View[] {
-  const grid = evaluationGrid(heightRange(patient.landmarks, patient.isocenter))
-  if (count === 81) return gridViews(grid)
-  if (count === 27) return latinThird(grid)
-  return randomViews(grid, count, createRandom(seed + 4242))
 }
 
 const viewsName = (count: number): string =>

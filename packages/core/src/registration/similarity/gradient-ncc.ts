@@ -9,11 +9,7 @@ import { assertSameSize, type Similarity, type SimilarityOptions, weightsOf } fr
  */
 export function gradientNcc(fixed: Image, options: SimilarityOptions = {}): Similarity {
   const { width, height } = fixed
-  const weights = weightsOf(fixed, options.weights)
-  // Sobel has no value on the rim.
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      if (x === 0 || y === 0 || x === width - 1 || y === height - 1) weights[y * width + x] = 0
+  const weights = derivativeWeights(fixed, weightsOf(fixed, options.weights))
   const alongU = new Float64Array(width * height)
   const alongV = new Float64Array(width * height)
   sobel(fixed, alongU, alongV)
@@ -24,6 +20,19 @@ export function gradientNcc(fixed: Image, options: SimilarityOptions = {}): Simi
     sobel(moving, alongU, alongV)
     return 0.5 * (correlate(u, alongU) + correlate(v, alongV))
   }
+}
+
+/** A derivative counts as little as the least of the nine pixels it is made of; on the rim there is none. */
+function derivativeWeights({ width, height }: Image, weights: Float64Array): Float64Array {
+  const out = new Float64Array(width * height)
+  for (let y = 1; y < height - 1; y++)
+    for (let x = 1; x < width - 1; x++) {
+      let least = Number.POSITIVE_INFINITY
+      for (let dy = -1; dy <= 1; dy++)
+        for (let dx = -1; dx <= 1; dx++) least = Math.min(least, weights[(y + dy) * width + x + dx])
+      out[y * width + x] = least
+    }
+  return out
 }
 
 /** Sobel derivatives along columns (u) and rows (v), of a unit ramp 8; the outermost pixels are left as they are. */

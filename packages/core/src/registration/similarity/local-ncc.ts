@@ -14,7 +14,7 @@ export interface LocalNccOptions extends SimilarityOptions {
 
 /**
  * Local normalised cross-correlation, the paper's second similarity (section 2.4): the mean over all patches that lie within the
- * image of their correlation coefficients, in [−1, 1], weighted at the patch centres. Follows edges under intensity
+ * image of their (weighted) correlation coefficients, in [−1, 1], each patch counting by its weights' sum. Follows edges under intensity
  * differences that vary over the image, which a single coefficient cannot. Box sums slide: the time does not depend on the radius.
  * @throws ArgumentError for a radius that does not fit or bad weights; the result throws it for an image of another size
  */
@@ -28,72 +28,97 @@ export function localNcc(fixed: Image, options: LocalNccOptions = {}): Similarit
       'Give a whole number, 1 or more, with patches smaller than the image.'
     )
   const weights = weightsOf(fixed, options.weights)
-  const f = centred(fixed.data)
+  const f = centred(fixed.data, weights)
   const fixedFloor = floor * f.variance
-  const sums = createBoxSums(width)
-  // Per patch: the mean of f, and 1/√(variance + floor), 0 where the patch shows nothing.
+  const columns = createColumnSums(width)
+  const each = (m: Float64Array, visit: PatchVisitor) =>
+    slide(columns, width, height, side, weights, m, f.values, visit)
+  // Per patch: Σw, the mean of f, and Σw/√(variance + floor), 0 where the patch shows nothing.
+  const count = new Float64Array(width * height)
   const mean = new Float64Array(width * height)
-  const inverse = new Float64Array(width * height)
-  const n = side * side
-  let weightSum = 0
-  slide(sums, width, height, side, f.values, f.values, (centre, s, ss) => {
-    const variance = Math.max(ss / n - (s / n) ** 2, 0) + fixedFloor
-    mean[centre] = s / n
-    inverse[centre] = variance > 0 ? weights[centre] / Math.sqrt(variance) : 0
-    weightSum += weights[centre]
+  const factor = new Float64Array(width * height)
+  let total = 0
+  slide(
+    columns,
+    width,
+    height,
+    side,
+    weights,
+    new Float64Array(width * height).fill(1),
+    f.values,
+    (i, n, _, sf) => {
+      // Sliding sums of weights that have all become 0 leave rounding behind.
+      if (!(n > 1e-9)) return
+      count[i] = n
+      mean[i] = sf / n
+      total += n
+    }
+  )
+  each(f.values, (i, _, ss) => {
+    const variance = count[i] > 0 ? Math.max(ss / count[i] - mean[i] * mean[i], 0) + fixedFloor : 0
+    factor[i] = variance > 0 ? count[i] / Math.sqrt(variance) : 0
   })
   return moving => {
     assertSameSize({ width, height }, moving)
-    const m = centred(moving.data)
-    if (!(m.variance > 0) || weightSum === 0) return 0
+    const m = centred(moving.data, weights)
+    if (!(m.variance > 0) || total === 0) return 0
     const movingFloor = floor * m.variance
-    let total = 0
-    slide(sums, width, height, side, m.values, f.values, (centre, s, ss, sf) => {
-      const variance = Math.max(ss / n - (s / n) ** 2, 0) + movingFloor
-      if (inverse[centre] > 0 && variance > 0)
-        total += ((sf / n - (s / n) * mean[centre]) * inverse[centre]) / Math.sqrt(variance)
+    let sum = 0
+    each(m.values, (i, s, ss, sf) => {
+      if (factor[i] === 0) return
+      const n = count[i]
+      const average = s / n
+      const variance = Math.max(ss / n - average * average, 0) + movingFloor
+      if (variance > 0) sum += ((sf / n - average * mean[i]) * factor[i]) / Math.sqrt(variance)
     })
-    return total / weightSum
+    return sum / total
   }
 }
 
-/** Values minus their mean (so that sums of squares do not cancel), and their variance; exactly 0 for rounding. */
-function centred(data: Float32Array): { values: Float64Array; variance: number } {
+/** Values minus their weighted mean (so that sums of squares do not cancel), and their variance; exactly 0 for rounding. */
+function centred(data: Float32Array, weights: Float64Array): { values: Float64Array; variance: number } {
+  let sum = 0
   let mean = 0
-  for (const x of data) mean += x
-  mean /= data.length
+  for (let i = 0; i < data.length; i++) {
+    sum += weights[i]
+    mean += weights[i] * data[i]
+  }
+  mean = sum > 0 ? mean / sum : 0
   const values = new Float64Array(data.length)
   let variance = 0
   for (let i = 0; i < data.length; i++) {
     values[i] = data[i] - mean
-    variance += values[i] * values[i]
+    variance += weights[i] * values[i] * values[i]
   }
-  variance /= data.length
+  variance = sum > 0 ? variance / sum : 0
   return { values, variance: variance > 1e-12 * mean * mean ? variance : 0 }
 }
 
-/** Sums over columns of patch height, reused from call to call. */
-interface BoxSums {
+/** Sums over columns of patch height, reused from call to call: of w·m, w·m², w·m·f. */
+interface ColumnSums {
   readonly m: Float64Array
   readonly mm: Float64Array
   readonly mf: Float64Array
 }
 
-const createBoxSums = (width: number): BoxSums => ({
+const createColumnSums = (width: number): ColumnSums => ({
   m: new Float64Array(width),
   mm: new Float64Array(width),
   mf: new Float64Array(width)
 })
 
-/** Calls `visit` for each patch within the image with Σm, Σm², Σm·f over it. */
+type PatchVisitor = (centre: number, sum: number, squares: number, products: number) => void
+
+/** Calls `visit` for each patch within the image with Σw·m, Σw·m², Σw·m·f over it. */
 function slide(
-  columns: BoxSums,
+  columns: ColumnSums,
   width: number,
   height: number,
   side: number,
+  weights: Float64Array,
   m: Float64Array,
   f: Float64Array,
-  visit: (centre: number, sum: number, squares: number, products: number) => void
+  visit: PatchVisitor
 ): void {
   const radius = (side - 1) / 2
   columns.m.fill(0)
@@ -101,7 +126,7 @@ function slide(
   columns.mf.fill(0)
   const addRow = (y: number, sign: number) => {
     for (let x = 0, i = y * width; x < width; x++, i++) {
-      const a = sign * m[i]
+      const a = sign * weights[i] * m[i]
       columns.m[x] += a
       columns.mm[x] += a * m[i]
       columns.mf[x] += a * f[i]

@@ -11,7 +11,7 @@ export interface SimilarityOptions {
 }
 
 /** Prepares a similarity once for a fixed image. */
-export type SimilarityFactory = (fixed: Image) => Similarity
+export type SimilarityFactory = (fixed: Image, options?: SimilarityOptions) => Similarity
 
 /** The weights as an array of ones where none are given. @throws ArgumentError for a wrong length or a bad value */
 export function weightsOf(fixed: Image, weights?: ArrayLike<number>): Float64Array {

@@ -1,0 +1,90 @@
+import { ArgumentError } from '@raypose/core'
+import { type PretrainResult, pretrain, VERSION } from '@raypose/pipeline'
+import type { Command } from 'commander'
+import { oneOf, positiveNumber, wholeNumber } from '../arguments.js'
+import { duration, fixed, millimetres, percentage } from '../report/format.js'
+import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
+import type { CommandResult } from '../terminal/output.js'
+import { textList } from '../terminal/table.js'
+
+interface PretrainCommandOptions extends CommonOptions {
+  readonly population: number
+  readonly out: string
+  readonly steps: number
+  readonly seed: number
+  readonly threads: number
+  readonly architecture: 'compact' | 'cpm'
+  readonly minutes?: number
+}
+
+export function addPretrainCommand(program: Command): void {
+  const command = program
+    .command('pretrain')
+    .description('Phase 1: train the general landmark network on X-rays of many patients.')
+    .requiredOption('--population <phantom:N>', 'patients to learn from: N procedural ones', population)
+    .requiredOption('--out <folder>', 'folder for the network, its log and checkpoints')
+    .option('--steps <n>', 'training steps of 8 images', wholeNumber('--steps', 1, '20000'), 20000)
+    .option('--minutes <n>', 'end after this time, whatever steps are left', positiveNumber('--minutes', '60'))
+    .option('--seed <n>', 'seed of all random numbers', wholeNumber('--seed', 0, '1'), 1)
+    .option('--threads <n>', 'threads of the training step', wholeNumber('--threads', 1, '2'), 2)
+    .option('--architecture <name>', 'compact (encoder-decoder) or cpm (the convolutional pose machine of the paper)', oneOf('--architecture', ['compact', 'cpm'] as const), 'compact')
+  withCommonOptions(command)
+    .addHelpText(
+      'after',
+      `
+A run that was stopped goes on from its last checkpoint when the same command is given again.
+
+Examples:
+  $ raypose pretrain --population phantom:400 --out model/ --minutes 60
+  $ raypose pretrain --population phantom:64 --steps 2000 --architecture cpm --out cpm/`
+    )
+    .action((options: PretrainCommandOptions) => runCommand(options, context => train(options, context)))
+}
+
+/** @throws ArgumentError for anything but `phantom:N`. */
+export function population(text: string): number {
+  const count = Number(/^phantom:(\d+)$/.exec(text)?.[1])
+  if (!(Number.isSafeInteger(count) && count > 0))
+    throw new ArgumentError(
+      `--population wants phantom:N, N procedural patients, not "${text}"`,
+      'For example: --population phantom:400'
+    )
+  return count
+}
+
+async function train(o: PretrainCommandOptions, { signal, progress }: CommandContext): Promise<CommandResult> {
+  const result = await pretrain({
+    out: o.out,
+    phantoms: o.population,
+    seed: o.seed,
+    steps: o.steps,
+    threads: o.threads,
+    architecture: o.architecture,
+    maxSeconds: o.minutes === undefined ? undefined : o.minutes * 60,
+    signal,
+    onStep: s =>
+      progress({
+        stage: 'Training the network',
+        fraction: s.progress,
+        detail: `step ${s.step}, loss ${s.loss.toFixed(3)}`
+      })
+  })
+  return { text: summary(result), json: { version: VERSION, ...result } }
+}
+
+function summary(r: PretrainResult): string {
+  const { accuracy: a } = r
+  return [
+    `Wrote ${r.weights}.`,
+    textList([
+      ['Steps', `${r.step} (${r.images} images) in ${duration(r.seconds)}`],
+      ['Loss', fixed(r.loss, 3)],
+      ...(a
+        ? ([
+            ['Error at the isocentre', `median ${millimetres(a.medianMm)}, mean ${millimetres(a.meanMm)}`],
+            ['Found with confidence', `${percentage(a.recall, 1)} (mean error ${millimetres(a.confidentMeanMm)})`]
+          ] as const)
+        : [])
+    ])
+  ].join('\n')
+}

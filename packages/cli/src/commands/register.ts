@@ -1,0 +1,79 @@
+import type { SimilarityName } from '@raypose/pipeline'
+import type { Command } from 'commander'
+import { oneOf, wholeNumber } from '../arguments.js'
+import { duration, fixed, millimetres } from '../report/format.js'
+import { poseInWords } from '../report/pose-words.js'
+import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
+import type { CommandResult } from '../terminal/output.js'
+import { textList } from '../terminal/table.js'
+import { registerToFolder } from '../work/register.js'
+
+interface RegisterCommandOptions extends CommonOptions {
+  readonly patient: string
+  readonly xray: string
+  readonly geometry?: string
+  readonly out: string
+  readonly similarity?: SimilarityName
+  readonly intensity?: 'linear' | 'log'
+  readonly bright?: 'attenuation' | 'exposure'
+  readonly frame?: number
+  readonly threads?: number
+}
+
+export function addRegisterCommand(program: Command): void {
+  const command = program
+    .command('register')
+    .description('Phase 3: find the pose of an X-ray in the CT of a prepared patient.')
+    .requiredOption('--patient <folder>', 'prepared patient, from raypose prepare')
+    .requiredOption('--xray <file>', 'X-ray: DICOM; or .png, .nrrd, .mha with --geometry')
+    .requiredOption('--out <folder>', 'folder for result.json, overlays and report.html')
+    .option('--geometry <file>', 'JSON with sddMm, pixelMm, size; goes before what a DICOM file says')
+    .option('--similarity <name>', 'ncc, lncc (local) or gncc (gradients)', oneOf('--similarity', ['ncc', 'lncc', 'gncc'] as const))
+    .option('--intensity <kind>', 'linear (detector reading) or log (line integrals), where the file does not say', oneOf('--intensity', ['linear', 'log'] as const))
+    .option('--bright <kind>', 'what bright means: attenuation (bone) or exposure (air)', oneOf('--bright', ['attenuation', 'exposure'] as const))
+    .option('--frame <n>', 'frame of a multi-frame image, from 0', wholeNumber('--frame', 0, '0'))
+    .option('--threads <n>', 'threads of the network (default: 2)', wholeNumber('--threads', 1, '2'))
+  withCommonOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ raypose register --patient patient/ --xray xray.dcm --out result/
+  $ raypose register --patient patient/ --xray xray.png --geometry xray.json --similarity lncc --out result/`
+    )
+    .action((options: RegisterCommandOptions) => runCommand(options, context => register(options, context)))
+}
+
+async function register(o: RegisterCommandOptions, { signal, progress }: CommandContext): Promise<CommandResult> {
+  const { result: r, report } = await registerToFolder({
+    patient: o.patient,
+    xray: o.xray,
+    geometry: o.geometry,
+    out: o.out,
+    similarity: o.similarity,
+    threads: o.threads,
+    reading: {
+      ...(o.intensity && { intensity: o.intensity }),
+      ...(o.bright && { bright: o.bright }),
+      ...(o.frame !== undefined && { frame: o.frame })
+    },
+    signal,
+    onProgress: progress
+  })
+  const { view: v, similarity: s, timingsSeconds: t } = r
+  return {
+    text: [
+      `Registered ${o.xray}; see ${report}.`,
+      textList([
+        ['α, β, γ', `${[v.alphaDeg, v.betaDeg, v.gammaDeg].map(a => `${fixed(a, 2)}°`).join(', ')}`],
+        ['Offset L, P, S', `${v.translationMm.map(x => fixed(x, 1)).join(', ')} mm`],
+        ['Landmarks used', `${r.landmarks.filter(l => l.inlier).length} of ${r.landmarks.length}, reprojection ${millimetres(r.reprojectionRmsMm)} RMS`],
+        [s.name.toUpperCase(), `${fixed(s.before, 4)} before, ${fixed(s.after, 4)} after ${r.evaluations} evaluations`],
+        ['Time', `${duration(t.total)} (landmarks ${duration(t.detect + t.initialPose)}, refinement ${duration(t.refine)})`]
+      ]),
+      poseInWords(v),
+      ...r.notes.map(n => `Note: ${n}`)
+    ].join('\n'),
+    json: { ...r, out: o.out, report }
+  }
+}
