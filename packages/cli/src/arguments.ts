@@ -1,4 +1,5 @@
 import { ArgumentError, DEGREE, type Vec2, type Vec3 } from '@raypose/core'
+import { Option } from 'commander'
 
 /** Turns the text of one command-line option into its value. @throws ArgumentError naming the flag and an example. */
 export type Parser<T> = (text: string) => T
@@ -14,7 +15,9 @@ const numbersOf = (text: string): number[] =>
 function numbers(flag: string, count: number, wants: string, example: string): Parser<number[]> {
   return text => {
     const values = numbersOf(text)
-    return values.length === count && values.every(Number.isFinite) ? values : refuse(flag, wants, example, text)
+    return values.length === count && values.every(Number.isFinite)
+      ? values
+      : refuse(flag, wants, example, text)
   }
 }
 
@@ -73,7 +76,9 @@ export const positiveNumber =
   (flag: string, example: string): Parser<number> =>
   text => {
     const [n, more] = numbersOf(text)
-    return more === undefined && Number.isFinite(n) && n > 0 ? n : refuse(flag, 'a positive number', example, text)
+    return more === undefined && Number.isFinite(n) && n > 0
+      ? n
+      : refuse(flag, 'a positive number', example, text)
   }
 
 /** A whole number of at least `least`. */
@@ -93,3 +98,11 @@ export const oneOf =
     (words as readonly string[]).includes(text)
       ? (text as T)
       : refuse(flag, `one of ${words.join(', ')}`, words[0], text)
+
+/** An option whose default is shown in the help as one would type it. */
+export const optionWithDefault = <T>(
+  flags: string,
+  description: string,
+  parse: Parser<T>,
+  text: string
+): Option => new Option(flags, description).argParser(parse).default(parse(text), text)

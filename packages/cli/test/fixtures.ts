@@ -25,7 +25,10 @@ export const disc = (width: number, height: number, cx: number, cy: number, radi
 
 /** The smallest PNG there is: one black pixel. */
 export const TINY_PNG = Uint8Array.from(
-  Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64')
+  Buffer.from(
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==',
+    'base64'
+  )
 )
 
 const TARGETS: readonly Vec3[] = [
@@ -54,7 +57,16 @@ export function anEvaluation(count = 6): Evaluation {
     const truth = poseFromView(v, [0, 0, 0])
     const base = { index, view: v, truth, visibleLandmarks: 20 - index }
     if (index === 4)
-      return { ...base, initialPose: null, finalPose: null, initial: null, final: null, similarity: null, timings: null, failure: 'Only 3 landmarks <were> found' }
+      return {
+        ...base,
+        initialPose: null,
+        finalPose: null,
+        initial: null,
+        final: null,
+        similarity: null,
+        timings: null,
+        failure: 'Only 3 landmarks <were> found'
+      }
     const initialPose = poseFromView(near(v, 0.8), [0, 0, 0])
     const finalPose = poseFromView(near(v, index === 2 ? 9 : 0.05), [0, 0, 0])
     return {
@@ -73,7 +85,13 @@ export function anEvaluation(count = 6): Evaluation {
     format: 'raypose-evaluation',
     version: '0.1.0',
     patientSha256: 'ab12',
-    conditions: { preset: 'paper', renderer: 'reference', seed: 5, targets: '3 reference landmarks', views: `${count} views` },
+    conditions: {
+      preset: 'paper',
+      renderer: 'reference',
+      seed: 5,
+      targets: '3 reference landmarks',
+      views: `${count} views`
+    },
     detector: PAPER_DETECTOR,
     views,
     initial: summarise(rows('initial'), PAPER_DETECTOR),
@@ -114,14 +132,56 @@ export const aManifest = (): PatientManifest => ({
   isocenter: [1, -2, 3],
   detector: { sdd: 1200, pixel: [1.6, 1.6], size: [240, 188], principalPoint: [119.5, 93.5] },
   landmarks: [
-    { name: 'ischial spine R', point: [1.25, 2, 3], source: 'rays', rays: 77, pairs: 1234, spreadMm: 2.34, surfaceDistanceMm: 1.1, priorResidualMm: 5, validationMm: 0.9, weight: 1 },
-    { name: 'sacral promontory M', point: [4, 5, 6], source: 'prior', reason: 'seen in 2 views', rays: 2, pairs: 0, spreadMm: null, surfaceDistanceMm: null, priorResidualMm: null, validationMm: null, weight: 0.25 }
+    {
+      name: 'ischial spine R',
+      point: [1.25, 2, 3],
+      source: 'rays',
+      rays: 77,
+      pairs: 1234,
+      spreadMm: 2.34,
+      surfaceDistanceMm: 1.1,
+      priorResidualMm: 5,
+      validationMm: 0.9,
+      weight: 1
+    },
+    {
+      name: 'sacral promontory M',
+      point: [4, 5, 6],
+      source: 'prior',
+      reason: 'seen in 2 views',
+      rays: 2,
+      pairs: 0,
+      spreadMm: null,
+      surfaceDistanceMm: null,
+      priorResidualMm: null,
+      validationMm: null,
+      weight: 0.25
+    }
   ],
   provenance: { ct: { sha256: 'c7' }, steps: 600 },
   validation: {
-    before: { visible: 2000, meanMm: 5.61, medianMm: 4.21, recall: 0.8, confidentMeanMm: 4.4, falsePositives: 0.05 },
-    after: { visible: 2000, meanMm: 1.61, medianMm: 1.11, recall: 0.97, confidentMeanMm: 1.4, falsePositives: 0.01 }
+    before: {
+      visible: 2000,
+      meanMm: 5.61,
+      medianMm: 4.21,
+      recall: 0.8,
+      confidentMeanMm: 4.4,
+      falsePositives: 0.05
+    },
+    after: {
+      visible: 2000,
+      meanMm: 1.61,
+      medianMm: 1.11,
+      recall: 0.97,
+      confidentMeanMm: 1.4,
+      falsePositives: 0.01
+    }
   },
-  curve: [[0, 8], [100, 4], [200, 2.5], [300, 2.25]],
+  curve: [
+    [0, 8],
+    [100, 4],
+    [200, 2.5],
+    [300, 2.25]
+  ],
   files: { network: { sha256: 'aa', bytes: 1 }, volume: { sha256: 'bb', bytes: 2 } }
 })

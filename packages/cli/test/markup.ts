@@ -6,7 +6,9 @@ export function elementsOf(page: string): string[] {
   const names: string[] = []
   const open: string[] = []
   const body = page.replace(/<style>[\s\S]*?<\/style>/g, '').replace(/^<!doctype html>/, '')
-  for (const [tag, closing, name, rest] of body.matchAll(/<(\/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^>"]|"[^"]*")*)>/g)) {
+  for (const [tag, closing, name, rest] of body.matchAll(
+    /<(\/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^>"]|"[^"]*")*)>/g
+  )) {
     if (closing) {
       const last = open.pop()
       if (last !== name) throw new TypeError(`${tag} closes ${last}`)

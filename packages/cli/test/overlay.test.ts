@@ -16,8 +16,7 @@ const distanceTo = (a: readonly number[], b: readonly number[]) => Math.hypot(..
 function pixelsOf(png: ReturnType<typeof decode>, colour: readonly number[], height: number) {
   const found: [number, number][] = []
   for (let y = 0; y < height; y++)
-    for (let x = 0; x < png.width; x++)
-      if (distanceTo(colourAt(png, x, y), colour) < 60) found.push([x, y])
+    for (let x = 0; x < png.width; x++) if (distanceTo(colourAt(png, x, y), colour) < 60) found.push([x, y])
   return found
 }
 
@@ -44,6 +43,17 @@ describe('drawOverlay', () => {
     expect(colourAt(png, 3 * 70 + 1, 3 * 50 + 1)).toEqual([0, 0, 0])
   })
 
+  it('does not spend its contrast on a strip of air', () => {
+    // Tissue from 5 to 6 from left to right, and air below.
+    const data = Float32Array.from({ length: WIDTH * HEIGHT }, (_, i) =>
+      i < WIDTH * 50 ? 5 + (i % WIDTH) / WIDTH : 0
+    )
+    const png = decode(drawOverlay({ xray: { width: WIDTH, height: HEIGHT, data } }))
+    const [left, right] = [colourAt(png, 20, 60)[0], colourAt(png, 220, 60)[0]]
+    expect(right - left).toBeGreaterThan(100)
+    expect(colourAt(png, 100, 170)).toEqual([0, 0, 0])
+  })
+
   it('draws the edges of the DRR, not of the X-ray, where they are', () => {
     const png = decode(drawOverlay({ xray, drr: disc(WIDTH, HEIGHT, 50, 28, 12) }))
     const lines = pixelsOf(png, OVERLAY_COLOURS.edges, 180)
@@ -60,7 +70,14 @@ describe('drawOverlay', () => {
     const png = decode(
       drawOverlay({
         xray,
-        landmarks: { detected: [{ u: 20.5, v: 40 }], projected: [{ u: 60, v: 12 }, { u: -20, v: 5 }, { u: 500, v: 1 }] }
+        landmarks: {
+          detected: [{ u: 20.5, v: 40 }],
+          projected: [
+            { u: 60, v: 12 },
+            { u: -20, v: 5 },
+            { u: 500, v: 1 }
+          ]
+        }
       })
     )
     const mean = (pixels: [number, number][]) =>
@@ -110,7 +127,11 @@ describe('drawThumbnail', () => {
 
 describe('upscale', () => {
   it('reproduces a plane exactly away from the rim, with pixel centres in their place', () => {
-    const plane = { width: 12, height: 9, data: Float32Array.from({ length: 108 }, (_, i) => 2 * (i % 12) - 3 * Math.floor(i / 12) + 1) }
+    const plane = {
+      width: 12,
+      height: 9,
+      data: Float32Array.from({ length: 108 }, (_, i) => 2 * (i % 12) - 3 * Math.floor(i / 12) + 1)
+    }
     const big = upscale(plane, 3)
     expect([big.width, big.height]).toEqual([36, 27])
     for (let y = 6; y < 21; y++)

@@ -1,4 +1,4 @@
-import { successCriteria, statistics } from '@raypose/core'
+import { statistics, successCriteria } from '@raypose/core'
 import { describe, expect, it } from 'vitest'
 import { evaluationReport } from '../src/report/evaluation-report.js'
 import { evaluationText } from '../src/report/evaluation-text.js'
@@ -13,7 +13,10 @@ const textOf = (page: string) => page.replace(/<[^>]*>/g, ' ').replace(/\s+/g, '
 
 describe.each([
   ['register', () => registerReport({ result: aRegistration(), before: TINY_PNG, after: TINY_PNG })],
-  ['evaluate', () => evaluationReport({ evaluation: anEvaluation(), gallery: [{ index: 1, png: TINY_PNG }] })],
+  [
+    'evaluate',
+    () => evaluationReport({ evaluation: anEvaluation(), gallery: [{ index: 1, png: TINY_PNG }] })
+  ],
   ['prepare', () => prepareReport({ manifest: aManifest(), gallery: [{ png: TINY_PNG, caption: 'γ < 0' }] })]
 ])('the %s report', (_, make) => {
   it('is a well-formed page that stands alone', () => {
@@ -35,7 +38,23 @@ describe('the register report', () => {
   const text = textOf(page)
 
   it('says all that the result has', () => {
-    for (const part of ['a &amp; b.dcm', '0.4321', '0.8765', '12.0° towards the patient’s left', '137 evaluations', 'f00d', 'beef', 'ischial spine R', '0.93', '100.3, 80.5', '1.5 mm', 'is 8 bits &lt;deep&gt;', '1.5 s', '31 ms', '1200 mm'])
+    for (const part of [
+      'a &amp; b.dcm',
+      '0.4321',
+      '0.8765',
+      '12.0° towards the patient’s left',
+      '137 evaluations',
+      'f00d',
+      'beef',
+      'ischial spine R',
+      '0.93',
+      '100.3, 80.5',
+      '1.5 mm',
+      'is 8 bits &lt;deep&gt;',
+      '1.5 s',
+      '31 ms',
+      '1200 mm'
+    ])
       expect(text).toContain(part)
     // A degree of turn between the two poses, as the fixture has it.
     expect(text).toMatch(/refinement turned it by 1\.00°/)
@@ -47,8 +66,16 @@ describe('the register report', () => {
   it('shows both pictures', () => expect(page.split(DATA).length - 1).toBe(2))
 
   it('bears a result without refinement, as it comes back from a file', () => {
-    const result = { ...aRegistration(), similarity: { name: 'gncc', before: Number.NaN, after: Number.NaN }, initialCovariance: new Array(36).fill(Number.POSITIVE_INFINITY) }
-    const again = registerReport({ result: JSON.parse(JSON.stringify(result)), before: TINY_PNG, after: TINY_PNG })
+    const result = {
+      ...aRegistration(),
+      similarity: { name: 'gncc', before: Number.NaN, after: Number.NaN },
+      initialCovariance: new Array(36).fill(Number.POSITIVE_INFINITY)
+    }
+    const again = registerReport({
+      result: JSON.parse(JSON.stringify(result)),
+      before: TINY_PNG,
+      after: TINY_PNG
+    })
     expect(textOf(again)).toContain('there was no refinement')
     expect(again).not.toMatch(/NaN|null|Infinity/)
   })
@@ -64,12 +91,20 @@ describe('the evaluation report', () => {
     expect(evaluation.successes).toBe(4)
     expect(text).toContain('4 of 6 views within the success threshold of the paper (mPD &lt; 9.6 mm)')
     expect(text).toContain('66.7 %')
-    expect(text).toContain('1 view gave no pose and count as failed')
+    expect(text).toContain('1 view without a pose counts as failed')
   })
 
   it('has the statistics of every measure for both poses', () => {
     for (const which of ['initial', 'final'] as const)
-      for (const key of ['tre', 'treInPlane', 'treDepth', 'projectionDistance', 'reprojectionDistance', 'cameraTranslation', 'cameraRotationDeg'] as const) {
+      for (const key of [
+        'tre',
+        'treInPlane',
+        'treDepth',
+        'projectionDistance',
+        'reprojectionDistance',
+        'cameraTranslation',
+        'cameraRotationDeg'
+      ] as const) {
         const s = statistics(evaluation.views.flatMap(v => v[which]?.[key] ?? []))
         expect(text).toContain(`${s.mean.toFixed(2)} ± ${s.std.toFixed(2)}`)
         expect(text).toContain(`${s.median.toFixed(2)} ${s.p95.toFixed(2)} ${s.max.toFixed(2)}`)
@@ -90,8 +125,18 @@ describe('the evaluation report', () => {
     const dots = plots.map(p => p.slice(0, p.indexOf('</svg>')).split('<circle').length - 1)
     expect(dots).toEqual([10, 10, 10, 5, 10, 10, 10, 10])
     // The threshold is in the plots of the measure that it belongs to.
-    expect(plots.map(p => p.includes('stroke="var(--good)"'))).toEqual([false, true, false, true, false, false, false, false])
-    for (const p of plots) for (const [, x] of p.matchAll(/ c[xy]="([^"]*)"/g)) expect(Number.isFinite(Number(x))).toBe(true)
+    expect(plots.map(p => p.includes('stroke="var(--good)"'))).toEqual([
+      false,
+      true,
+      false,
+      true,
+      false,
+      false,
+      false,
+      false
+    ])
+    for (const p of plots)
+      for (const [, x] of p.matchAll(/ c[xy]="([^"]*)"/g)) expect(Number.isFinite(Number(x))).toBe(true)
   })
 
   it('shows the views from the worst to the best', () => {
@@ -118,7 +163,9 @@ describe('the evaluation report', () => {
 
   it('bears errors of 0 and without limit', () => {
     const views = evaluation.views.map((v, i) =>
-      v.final && i < 2 ? { ...v, final: { ...v.final, tre: 0, projectionDistance: i === 0 ? 0 : Number.POSITIVE_INFINITY } } : v
+      v.final && i < 2
+        ? { ...v, final: { ...v.final, tre: 0, projectionDistance: i === 0 ? 0 : Number.POSITIVE_INFINITY } }
+        : v
     )
     const odd = evaluationReport({ evaluation: { ...evaluation, views }, gallery: [] })
     expect(odd).not.toMatch(/NaN|Infinity/)
@@ -141,7 +188,12 @@ describe('the prepare report', () => {
   const text = textOf(page)
 
   it('has every landmark and why one was placed by the prior', () => {
-    for (const part of ['1 of 2 landmarks', 'ischial spine R 1.3, 2.0, 3.0 77 1234 2.3 mm 1.1 mm 5.0 mm 0.9 mm', 'sacral promontory M', 'prior: seen in 2 views'])
+    for (const part of [
+      '1 of 2 landmarks',
+      'ischial spine R 1.3, 2.0, 3.0 77 1234 2.3 mm 1.1 mm 5.0 mm 0.9 mm',
+      'sacral promontory M',
+      'prior: seen in 2 views'
+    ])
       expect(text).toContain(part)
   })
 

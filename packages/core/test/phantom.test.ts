@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { distance, type Vec3 } from '../src/geometry/linear.js'
 import { createPhantom, phantomLayers } from '../src/phantom/phantom.js'
 import { pelvisLandmarkPrior, pelvisShape, shapeModes } from '../src/phantom/shape-model.js'
-import { meshDistance, type SphereMesh, type WedgeDistance, wedgeDistance } from '../src/phantom/sphere-mesh.js'
+import {
+  meshDistance,
+  type SphereMesh,
+  type WedgeDistance,
+  wedgeDistance
+} from '../src/phantom/sphere-mesh.js'
 import { indexToLps, sampleTrilinear } from '../src/volume/volume.js'
 
 const out: WedgeDistance = { w0: 0, w1: 0, w2: 0, distance: 0 }
@@ -40,7 +45,9 @@ describe('shape model', () => {
     const weights = [[], [2, -2], [-2, 0, 2], [0, 1.5, -1.5, 2]]
     for (const b of weights) {
       const mesh = bones(b)
-      const off = pelvisShape(b).landmarks.map(l => Math.abs(Math.min(...mesh.map(m => meshDistance(m, ...l)))))
+      const off = pelvisShape(b).landmarks.map(l =>
+        Math.abs(Math.min(...mesh.map(m => meshDistance(m, ...l))))
+      )
       // Two landmarks of the symphysis are midpoints between the bones.
       expect(off.filter(d => d < 3).length).toBeGreaterThanOrEqual(19)
       expect(Math.max(...off)).toBeLessThan(9)
@@ -103,7 +110,8 @@ describe('phantom', () => {
       let best = -1000
       for (let dz = -6; dz <= 6; dz += 1.5)
         for (let dy = -6; dy <= 6; dy += 1.5)
-          for (let dx = -6; dx <= 6; dx += 1.5) best = Math.max(best, sampleTrilinear(ct, [p[0] + dx, p[1] + dy, p[2] + dz], -1000))
+          for (let dx = -6; dx <= 6; dx += 1.5)
+            best = Math.max(best, sampleTrilinear(ct, [p[0] + dx, p[1] + dy, p[2] + dz], -1000))
       return best
     }
     const inside = landmarks.filter(p => sampleTrilinear(ct, p, -2000) > -2000)
@@ -128,7 +136,9 @@ describe('phantom', () => {
     // Slices that hold anything, as LPS z of the first and the last.
     const range = (v: typeof cut.bone, empty: number) => {
       const slice = v.size[0] * v.size[1]
-      const filled = Array.from({ length: v.size[2] }, (_, k) => v.data.subarray(k * slice, (k + 1) * slice).some(x => x > empty))
+      const filled = Array.from({ length: v.size[2] }, (_, k) =>
+        v.data.subarray(k * slice, (k + 1) * slice).some(x => x > empty)
+      )
       const z = (k: number) => v.origin[2] + k * v.spacing[2]
       return [z(filled.indexOf(true)), z(filled.lastIndexOf(true))]
     }

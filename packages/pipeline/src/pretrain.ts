@@ -1,7 +1,7 @@
-import { type Detector, ModelError, PAPER_DETECTOR, PELVIS_LANDMARKS } from '@raypose/core'
-import { compactSpec, cpmSpec, type NetworkSpec, saveWeights } from '@raypose/network'
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Detector, ModelError, PAPER_DETECTOR, PELVIS_LANDMARKS } from '@raypose/core'
+import { compactSpec, cpmSpec, type NetworkSpec, saveWeights } from '@raypose/network'
 import { writeFileAtomic, writeJsonAtomic } from './files/atomic.js'
 import { phantomValidation } from './training/phantom-validation.js'
 import { type TrainingStep, trainNetwork } from './training/train-network.js'
@@ -44,22 +44,47 @@ export interface PretrainResult {
 
 /** Phase 1 (paper section 2): the network N, trained once and for all on the X-rays of many patients. */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
-  const o = { batchSize: 8, threads: 2, learningRate: 2e-3, sigmaMm: 7, architecture: 'compact' as const, width: 0.25, validateEvery: 500, checkpointEvery: 250, ...options }
+  const o = {
+    batchSize: 8,
+    threads: 2,
+    learningRate: 2e-3,
+    sigmaMm: 7,
+    architecture: 'compact' as const,
+    width: 0.25,
+    validateEvery: 500,
+    checkpointEvery: 250,
+    ...options
+  }
   const detector: Detector = PAPER_DETECTOR
   const landmarks = PELVIS_LANDMARKS.landmarks.length
   const [imageWidth, imageHeight] = detector.size
   const spec: NetworkSpec =
-    o.architecture === 'compact' ? compactSpec(landmarks, { imageWidth, imageHeight }) : cpmSpec(landmarks, { imageWidth, imageHeight, width: o.width })
+    o.architecture === 'compact'
+      ? compactSpec(landmarks, { imageWidth, imageHeight })
+      : cpmSpec(landmarks, { imageWidth, imageHeight, width: o.width })
   const config = {
-    version: VERSION, spec, phantoms: o.phantoms, seed: o.seed, steps: o.steps, batchSize: o.batchSize,
-    learningRate: o.learningRate, sigmaMm: o.sigmaMm
+    version: VERSION,
+    spec,
+    phantoms: o.phantoms,
+    seed: o.seed,
+    steps: o.steps,
+    batchSize: o.batchSize,
+    learningRate: o.learningRate,
+    sigmaMm: o.sigmaMm
   }
   await mkdir(o.out, { recursive: true })
   const checkpoint = await resumable(o.out, config)
   const log = (entry: object) => appendFile(join(o.out, 'log.ndjson'), `${JSON.stringify(entry)}\n`)
   const result = await trainNetwork({
     spec,
-    source: { kind: 'phantoms', seed: o.seed + (checkpoint?.step ?? 0), detector, viewsPerPhantom: 48, phantoms: o.phantoms, spacing: 1.5 },
+    source: {
+      kind: 'phantoms',
+      seed: o.seed + (checkpoint?.step ?? 0),
+      detector,
+      viewsPerPhantom: 48,
+      phantoms: o.phantoms,
+      spacing: 1.5
+    },
     batch: {
       batchSize: o.batchSize,
       sigmaPixels: o.sigmaMm / detector.pixel[0],
@@ -102,7 +127,14 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       provenance: { ...config, images, loss: result.loss, validation: result.accuracy }
     })
   )
-  return { weights, step: result.step, images, seconds: result.seconds, loss: result.loss, accuracy: result.accuracy }
+  return {
+    weights,
+    step: result.step,
+    images,
+    seconds: result.seconds,
+    loss: result.loss,
+    accuracy: result.accuracy
+  }
 }
 
 /** The checkpoint of an interrupted run with the same settings; other settings in the same folder are refused. */
@@ -114,10 +146,22 @@ async function resumable(out: string, config: object): Promise<{ bytes: Uint8Arr
     return null
   }
   if (JSON.stringify(JSON.parse(before)) !== JSON.stringify(JSON.parse(JSON.stringify(config))))
-    throw new ModelError(`${out} holds a training run with other settings`, 'Give another --out folder, or the settings in its config.json.')
+    throw new ModelError(
+      `${out} holds a training run with other settings`,
+      'Give another --out folder, or the settings in its config.json.'
+    )
   const bytes = await readFile(join(out, 'checkpoint.bin')).catch(() => null)
   if (bytes === null) return null
   const lines = (await readFile(join(out, 'log.ndjson'), 'utf8').catch(() => '')).trim().split('\n')
-  const step = Math.max(0, ...lines.map(l => { try { return (JSON.parse(l) as { step?: number }).step ?? 0 } catch { return 0 } }))
+  const step = Math.max(
+    0,
+    ...lines.map(l => {
+      try {
+        return (JSON.parse(l) as { step?: number }).step ?? 0
+      } catch {
+        return 0
+      }
+    })
+  )
   return { bytes, step }
 }

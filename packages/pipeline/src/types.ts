@@ -58,14 +58,22 @@ export interface RegistrationJson {
   readonly geometry: GeometryJson
   readonly initialCameraFromLps: readonly number[]
   /** The C-arm angles about the patient's isocentre, degrees, and the offset, mm. */
-  readonly view: { readonly alphaDeg: number; readonly betaDeg: number; readonly gammaDeg: number; readonly translationMm: Vec3 }
+  readonly view: {
+    readonly alphaDeg: number
+    readonly betaDeg: number
+    readonly gammaDeg: number
+    readonly translationMm: Vec3
+  }
   readonly landmarks: readonly DetectedLandmark[]
   readonly similarity: Registration['similarity']
   readonly evaluations: number
   readonly reprojectionRmsMm: number
   readonly initialCovariance: readonly number[]
   readonly timingsSeconds: RegistrationTimings
-  readonly inputs: { readonly xray: { readonly file: string; readonly sha256: string }; readonly patient: { readonly sha256: string } }
+  readonly inputs: {
+    readonly xray: { readonly file: string; readonly sha256: string }
+    readonly patient: { readonly sha256: string }
+  }
   readonly parameters: Readonly<Record<string, unknown>>
   readonly notes: readonly string[]
 }
@@ -91,7 +99,13 @@ export interface Evaluation {
   readonly format: 'raypose-evaluation'
   readonly version: string
   readonly patientSha256: string
-  readonly conditions: { readonly preset: string; readonly renderer: string; readonly seed: number; readonly targets: string; readonly views: string }
+  readonly conditions: {
+    readonly preset: string
+    readonly renderer: string
+    readonly seed: number
+    readonly targets: string
+    readonly views: string
+  }
   readonly detector: Detector
   readonly views: readonly EvaluatedView[]
   /** Over the views that gave a pose. */

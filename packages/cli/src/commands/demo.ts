@@ -1,7 +1,7 @@
+import { join } from 'node:path'
 import { createPhantom } from '@raypose/core'
 import { readModel, VERSION } from '@raypose/pipeline'
 import type { Command } from 'commander'
-import { join } from 'node:path'
 import { wholeNumber } from '../arguments.js'
 import { evaluationText } from '../report/evaluation-text.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
@@ -18,7 +18,9 @@ interface DemoOptions extends CommonOptions {
 export function addDemoCommand(program: Command): void {
   const command = program
     .command('demo')
-    .description('The whole chain on a procedural patient: prepare it, register X-rays at hidden poses, report.')
+    .description(
+      'The whole chain on a procedural patient: prepare it, register X-rays at hidden poses, report.'
+    )
     .option('--out <folder>', 'folder for the patient and the report', 'raypose-demo')
     .option('--seed <n>', 'seed of the patient and of the views', wholeNumber('--seed', 0, '1'), 20190713)
     .option('--views <n>', 'number of X-rays', wholeNumber('--views', 1, '10'), 10)

@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import {
   ArgumentError,
   type Camera,
@@ -19,8 +20,16 @@ import {
 import { writeNrrdImage, writePng16 } from '@raypose/formats'
 import { readCt, VERSION, writeFileAtomic, writeJsonAtomic } from '@raypose/pipeline'
 import type { Command } from 'commander'
-import { extname } from 'node:path'
-import { imageSize, oneOf, pixelSize, positiveNumber, type ViewAngles, vector, viewAngles } from '../arguments.js'
+import {
+  imageSize,
+  oneOf,
+  optionWithDefault,
+  pixelSize,
+  positiveNumber,
+  type ViewAngles,
+  vector,
+  viewAngles
+} from '../arguments.js'
 import { duration, fixed } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
 import type { CommandResult } from '../terminal/output.js'
@@ -46,22 +55,67 @@ export function addDrrCommand(program: Command): void {
     .command('drr')
     .description('Render a digitally reconstructed radiograph (DRR) of a CT.')
     .requiredOption('--ct <path>', 'CT: a folder of DICOM slices, or a .nii, .nii.gz, .nrrd or .mha file')
-    .requiredOption('--out <file>', 'picture to write: .png (16 bits) or .nrrd (line integrals); its geometry goes beside it as .json')
-    .option('--view <alpha,beta,gamma>', 'C-arm angles in degrees: cranial/caudal, roll, left/right', viewAngles('--view'), { alpha: 0, beta: 0, gamma: 0 })
-    .option('--translate <x,y,z>', 'offset of the C-arm from the isocentre, mm in LPS', vector('--translate'), [0, 0, 0])
-    .option('--isocenter <x,y,z>', 'point the C-arm turns about, mm in LPS (default: the centre of the CT)', vector('--isocenter'))
+    .requiredOption(
+      '--out <file>',
+      'picture to write: .png (16 bits) or .nrrd (line integrals); its geometry goes beside it as .json'
+    )
+    .addOption(
+      optionWithDefault(
+        '--view <alpha,beta,gamma>',
+        'C-arm angles in degrees: cranial/caudal, roll, left/right',
+        viewAngles('--view'),
+        '0,0,0'
+      )
+    )
+    .addOption(
+      optionWithDefault(
+        '--translate <x,y,z>',
+        'offset of the C-arm from the isocentre, mm in LPS',
+        vector('--translate'),
+        '0,0,0'
+      )
+    )
+    .option(
+      '--isocenter <x,y,z>',
+      'point the C-arm turns about, mm in LPS (default: the centre of the CT)',
+      vector('--isocenter')
+    )
     .option('--series <uid>', 'DICOM series to take, by its UID or the end of it')
     .option('--sdd <mm>', 'distance from source to detector', positiveNumber('--sdd', '1200'), d.sdd)
-    .option('--source-to-isocenter <mm>', 'distance from source to isocentre', positiveNumber('--source-to-isocenter', '700'), PAPER_SOURCE_TO_ISOCENTER)
-    .option('--pixel <mm>', 'pixel size, one number or columns,rows', pixelSize('--pixel'), [...d.pixel])
-    .option('--size <columns x rows>', 'size of the picture in pixels', imageSize('--size'), [...d.size])
-    .option('--backend <name>', 'wasm (fast) or reference (exact, slow)', oneOf('--backend', ['wasm', 'reference'] as const), 'wasm')
+    .option(
+      '--source-to-isocenter <mm>',
+      'distance from source to isocentre',
+      positiveNumber('--source-to-isocenter', '700'),
+      PAPER_SOURCE_TO_ISOCENTER
+    )
+    .addOption(
+      optionWithDefault(
+        '--pixel <mm>',
+        'pixel size, one number or columns,rows',
+        pixelSize('--pixel'),
+        d.pixel.join(',')
+      )
+    )
+    .addOption(
+      optionWithDefault(
+        '--size <columns x rows>',
+        'size of the picture in pixels',
+        imageSize('--size'),
+        d.size.join('x')
+      )
+    )
+    .option(
+      '--backend <name>',
+      'wasm (fast) or reference (exact, slow)',
+      oneOf('--backend', ['wasm', 'reference'] as const),
+      'wasm'
+    )
   withCommonOptions(command)
     .addHelpText(
       'after',
       `
 At zero angles the source is in front of the patient: the usual AP picture, head up, the patient's left at its right.
-In a PNG black is 0 and white the largest line integral, which --json states as range.max.
+In a PNG black is the smallest and white the largest line integral; --json states both as range.
 
 Examples:
   $ raypose drr --ct ct/ --out ap.png
@@ -85,8 +139,7 @@ async function renderDrr(o: DrrOptions, { signal, progress }: CommandContext): P
     cameraFromLps: poseFromView(view, isocenter, o.sourceToIsocenter)
   }
   progress({ stage: 'Rendering', fraction: 0 })
-  const renderer =
-    o.backend === 'wasm' ? createWasmRenderer(ct.volume) : createReferenceRenderer(ct.volume)
+  const renderer = o.backend === 'wasm' ? createWasmRenderer(ct.volume) : createReferenceRenderer(ct.volume)
   const prepared = performance.now()
   const image = renderer.render(camera)
   const rendered = performance.now()
@@ -96,19 +149,27 @@ async function renderDrr(o: DrrOptions, { signal, progress }: CommandContext): P
   if (!(range.max > 0))
     throw new VolumeError(
       'No ray of this view passes through the CT',
-      `Bring the CT before the C-arm with --isocenter x,y,z: its centre is ${gridCentre(ct.volume).map(c => c.toFixed(1)).join(',')}.`
+      `Bring the CT before the C-arm with --isocenter x,y,z: its centre is ${gridCentre(ct.volume)
+        .map(c => c.toFixed(1))
+        .join(',')}.`
     )
   const geometry = `${o.out.slice(0, -format.length)}.json`
-  await writeFileAtomic(o.out, encode(format, image, range.max, o.pixel))
+  await writeFileAtomic(o.out, encode(format, image, range, o.pixel))
   await writeJsonAtomic(geometry, geometryToJson(camera.detector, camera.cameraFromLps))
   return {
     text: [
       `Wrote ${o.out} and its geometry, ${geometry}.`,
       textList([
-        ['CT', `${ct.volume.size.join(' × ')} voxels of ${ct.volume.spacing.map(s => s.toFixed(2)).join(' × ')} mm (${ct.format})`],
+        [
+          'CT',
+          `${ct.volume.size.join(' × ')} voxels of ${ct.volume.spacing.map(s => s.toFixed(2)).join(' × ')} mm (${ct.format})`
+        ],
         ['Isocentre', `${isocenter.map(c => fixed(c, 1)).join(', ')} mm`],
         ['Line integrals', `${fixed(range.min, 3)} to ${fixed(range.max, 3)}`],
-        ['Time', `reading ${duration((read - started) / 1000)}, preparing ${duration((prepared - read) / 1000)}, rendering ${duration((rendered - prepared) / 1000)}`]
+        [
+          'Time',
+          `reading ${duration((read - started) / 1000)}, preparing ${duration((prepared - read) / 1000)}, rendering ${duration((rendered - prepared) / 1000)}`
+        ]
       ]),
       ...ct.notes.map(n => `Note: ${n}`)
     ].join('\n'),
@@ -117,16 +178,37 @@ async function renderDrr(o: DrrOptions, { signal, progress }: CommandContext): P
       out: o.out,
       geometryFile: geometry,
       geometry: geometryToJson(camera.detector, camera.cameraFromLps),
-      view: { alphaDeg: view.alpha / DEGREE, betaDeg: view.beta / DEGREE, gammaDeg: view.gamma / DEGREE, translationMm: view.translation },
+      view: {
+        alphaDeg: view.alpha / DEGREE,
+        betaDeg: view.beta / DEGREE,
+        gammaDeg: view.gamma / DEGREE,
+        translationMm: view.translation
+      },
       isocenterMm: isocenter,
       range,
       backend: o.backend,
-      ct: { path: ct.path, format: ct.format, size: ct.volume.size, spacingMm: ct.volume.spacing, series: ct.series },
-      seconds: { read: (read - started) / 1000, prepare: (prepared - read) / 1000, render: (rendered - prepared) / 1000 },
+      ct: {
+        path: ct.path,
+        format: ct.format,
+        size: ct.volume.size,
+        spacingMm: ct.volume.spacing,
+        series: ct.series
+      },
+      seconds: {
+        read: (read - started) / 1000,
+        prepare: (prepared - read) / 1000,
+        render: (rendered - prepared) / 1000
+      },
       notes: ct.notes
     }
   }
 }
 
-const encode = (format: '.png' | '.nrrd', image: Image, max: number, pixel: Vec2): Uint8Array =>
-  format === '.png' ? writePng16(image, { min: 0, max }) : writeNrrdImage(image, pixel)
+/** A picture of one single value has no contrast to stretch. */
+const encode = (
+  format: '.png' | '.nrrd',
+  image: Image,
+  { min, max }: { readonly min: number; readonly max: number },
+  pixel: Vec2
+): Uint8Array =>
+  format === '.png' ? writePng16(image, { min: min < max ? min : 0, max }) : writeNrrdImage(image, pixel)

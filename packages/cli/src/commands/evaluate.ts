@@ -26,11 +26,27 @@ export function addEvaluateCommand(program: Command): void {
     .command('evaluate')
     .description('Register simulated X-rays of known pose, and measure how far off the poses are.')
     .requiredOption('--patient <folder>', 'prepared patient, from raypose prepare')
-    .requiredOption('--views <n>', 'how many: 81 is the grid of the paper, 27 a third of it, others are drawn from its range', wholeNumber('--views', 1, '27'))
+    .requiredOption(
+      '--views <n>',
+      'how many: 81 is the grid of the paper, 27 a third of it, others are drawn from its range',
+      wholeNumber('--views', 1, '27')
+    )
     .requiredOption('--out <folder>', 'folder for evaluation.json and report.html')
-    .option('--preset <name>', `what the X-rays suffer from: ${PRESET_NAMES.join(', ')}`, oneOf('--preset', PRESET_NAMES), 'paper')
-    .option('--landmarks <file>', 'JSON of reference landmarks to measure at (default: points on the bone surface)')
-    .option('--similarity <name>', 'ncc, lncc (local) or gncc (gradients)', oneOf('--similarity', ['ncc', 'lncc', 'gncc'] as const))
+    .option(
+      '--preset <name>',
+      `what the X-rays suffer from: ${PRESET_NAMES.join(', ')}`,
+      oneOf('--preset', PRESET_NAMES),
+      'paper'
+    )
+    .option(
+      '--landmarks <file>',
+      'JSON of reference landmarks to measure at (default: points on the bone surface)'
+    )
+    .option(
+      '--similarity <name>',
+      'ncc, lncc (local) or gncc (gradients)',
+      oneOf('--similarity', ['ncc', 'lncc', 'gncc'] as const)
+    )
     .option('--seed <n>', 'seed of views and noise', wholeNumber('--seed', 0, '1'), 1)
     .option('--threads <n>', 'threads of the network (default: 2)', wholeNumber('--threads', 1, '2'))
   withCommonOptions(command)
@@ -44,7 +60,10 @@ Examples:
     .action((options: EvaluateCommandOptions) => runCommand(options, context => evaluate(options, context)))
 }
 
-async function evaluate(o: EvaluateCommandOptions, { signal, progress }: CommandContext): Promise<CommandResult> {
+async function evaluate(
+  o: EvaluateCommandOptions,
+  { signal, progress }: CommandContext
+): Promise<CommandResult> {
   const targets = o.landmarks === undefined ? undefined : await readTargets(o.landmarks)
   progress({ stage: 'Opening the patient', fraction: 0 })
   const { evaluation, report } = await evaluateToFolder(await openPatient(o.patient), o.out, {

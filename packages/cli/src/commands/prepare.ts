@@ -33,14 +33,43 @@ export function addPrepareCommand(program: Command): void {
     .requiredOption('--ct <path>', 'CT: a folder of DICOM slices, or a .nii, .nii.gz, .nrrd or .mha file')
     .requiredOption('--out <folder>', 'folder for the prepared patient')
     .option('--model <file>', 'general network to start from (default: the one that comes with Raypose)')
-    .option('--profile <name>', `how much time to take: ${PROFILE_NAMES.join(' or ')}`, oneOf('--profile', PROFILE_NAMES), 'quick')
+    .option(
+      '--profile <name>',
+      `how much time to take: ${PROFILE_NAMES.join(' or ')}`,
+      oneOf('--profile', PROFILE_NAMES),
+      'quick'
+    )
     .option('--series <uid>', 'DICOM series to take, by its UID or the end of it')
-    .option('--isocenter <x,y,z>', 'middle of the pelvis, mm in LPS (default: it is found)', vector('--isocenter'))
-    .option('--tau <mm>', 'rays that pass further apart are not paired (default: 6, the paper)', positiveNumber('--tau', '6'))
-    .option('--bone-window <low,high>', 'Hounsfield units of bone (default: 200,500, the paper)', range('--bone-window', 'two numbers, the lower first', '200,500'))
-    .option('--back-projection <method>', 'median (default, the paper) or robust', oneOf('--back-projection', ['median', 'robust'] as const))
-    .option('--steps <n>', 'retraining steps, instead of those of the profile', wholeNumber('--steps', 1, '1000'))
-    .option('--minutes <n>', 'end retraining after this time, instead of that of the profile', positiveNumber('--minutes', '5'))
+    .option(
+      '--isocenter <x,y,z>',
+      'middle of the pelvis, mm in LPS (default: it is found)',
+      vector('--isocenter')
+    )
+    .option(
+      '--tau <mm>',
+      'rays that pass further apart are not paired (default: 6, the paper)',
+      positiveNumber('--tau', '6')
+    )
+    .option(
+      '--bone-window <low,high>',
+      'Hounsfield units of bone (default: 200,500, the paper)',
+      range('--bone-window', 'two numbers, the lower first', '200,500')
+    )
+    .option(
+      '--back-projection <method>',
+      'median (default, the paper) or robust',
+      oneOf('--back-projection', ['median', 'robust'] as const)
+    )
+    .option(
+      '--steps <n>',
+      'retraining steps, instead of those of the profile',
+      wholeNumber('--steps', 1, '1000')
+    )
+    .option(
+      '--minutes <n>',
+      'end retraining after this time, instead of that of the profile',
+      positiveNumber('--minutes', '5')
+    )
     .option('--seed <n>', 'seed of all random numbers (default: 1)', wholeNumber('--seed', 0, '1'))
     .option('--threads <n>', 'threads of the training step (default: 2)', wholeNumber('--threads', 1, '2'))
   withCommonOptions(command)
@@ -57,7 +86,10 @@ Examples:
     .action((options: PrepareCommandOptions) => runCommand(options, context => prepare(options, context)))
 }
 
-async function prepare(o: PrepareCommandOptions, { signal, progress }: CommandContext): Promise<CommandResult> {
+async function prepare(
+  o: PrepareCommandOptions,
+  { signal, progress }: CommandContext
+): Promise<CommandResult> {
   const started = performance.now()
   const network = await readModel(o.model)
   const ct = await readCt(o.ct, { series: o.series, signal, onProgress: progress })

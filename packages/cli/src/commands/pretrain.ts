@@ -24,10 +24,19 @@ export function addPretrainCommand(program: Command): void {
     .requiredOption('--population <phantom:N>', 'patients to learn from: N procedural ones', population)
     .requiredOption('--out <folder>', 'folder for the network, its log and checkpoints')
     .option('--steps <n>', 'training steps of 8 images', wholeNumber('--steps', 1, '20000'), 20000)
-    .option('--minutes <n>', 'end after this time, whatever steps are left', positiveNumber('--minutes', '60'))
+    .option(
+      '--minutes <n>',
+      'end after this time, whatever steps are left',
+      positiveNumber('--minutes', '60')
+    )
     .option('--seed <n>', 'seed of all random numbers', wholeNumber('--seed', 0, '1'), 1)
     .option('--threads <n>', 'threads of the training step', wholeNumber('--threads', 1, '2'), 2)
-    .option('--architecture <name>', 'compact (encoder-decoder) or cpm (the convolutional pose machine of the paper)', oneOf('--architecture', ['compact', 'cpm'] as const), 'compact')
+    .option(
+      '--architecture <name>',
+      'compact (encoder-decoder) or cpm (the convolutional pose machine of the paper)',
+      oneOf('--architecture', ['compact', 'cpm'] as const),
+      'compact'
+    )
   withCommonOptions(command)
     .addHelpText(
       'after',
@@ -52,7 +61,10 @@ export function population(text: string): number {
   return count
 }
 
-async function train(o: PretrainCommandOptions, { signal, progress }: CommandContext): Promise<CommandResult> {
+async function train(
+  o: PretrainCommandOptions,
+  { signal, progress }: CommandContext
+): Promise<CommandResult> {
   const result = await pretrain({
     out: o.out,
     phantoms: o.population,
@@ -82,7 +94,10 @@ function summary(r: PretrainResult): string {
       ...(a
         ? ([
             ['Error at the isocentre', `median ${millimetres(a.medianMm)}, mean ${millimetres(a.meanMm)}`],
-            ['Found with confidence', `${percentage(a.recall, 1)} (mean error ${millimetres(a.confidentMeanMm)})`]
+            [
+              'Found with confidence',
+              `${percentage(a.recall, 1)} (mean error ${millimetres(a.confidentMeanMm)})`
+            ]
           ] as const)
         : [])
     ])

@@ -28,9 +28,21 @@ export function addRegisterCommand(program: Command): void {
     .requiredOption('--xray <file>', 'X-ray: DICOM; or .png, .nrrd, .mha with --geometry')
     .requiredOption('--out <folder>', 'folder for result.json, overlays and report.html')
     .option('--geometry <file>', 'JSON with sddMm, pixelMm, size; goes before what a DICOM file says')
-    .option('--similarity <name>', 'ncc, lncc (local) or gncc (gradients)', oneOf('--similarity', ['ncc', 'lncc', 'gncc'] as const))
-    .option('--intensity <kind>', 'linear (detector reading) or log (line integrals), where the file does not say', oneOf('--intensity', ['linear', 'log'] as const))
-    .option('--bright <kind>', 'what bright means: attenuation (bone) or exposure (air)', oneOf('--bright', ['attenuation', 'exposure'] as const))
+    .option(
+      '--similarity <name>',
+      'ncc, lncc (local) or gncc (gradients)',
+      oneOf('--similarity', ['ncc', 'lncc', 'gncc'] as const)
+    )
+    .option(
+      '--intensity <kind>',
+      'linear (detector reading) or log (line integrals), where the file does not say',
+      oneOf('--intensity', ['linear', 'log'] as const)
+    )
+    .option(
+      '--bright <kind>',
+      'what bright means: attenuation (bone) or exposure (air)',
+      oneOf('--bright', ['attenuation', 'exposure'] as const)
+    )
     .option('--frame <n>', 'frame of a multi-frame image, from 0', wholeNumber('--frame', 0, '0'))
     .option('--threads <n>', 'threads of the network (default: 2)', wholeNumber('--threads', 1, '2'))
   withCommonOptions(command)
@@ -44,7 +56,10 @@ Examples:
     .action((options: RegisterCommandOptions) => runCommand(options, context => register(options, context)))
 }
 
-async function register(o: RegisterCommandOptions, { signal, progress }: CommandContext): Promise<CommandResult> {
+async function register(
+  o: RegisterCommandOptions,
+  { signal, progress }: CommandContext
+): Promise<CommandResult> {
   const { result: r, report } = await registerToFolder({
     patient: o.patient,
     xray: o.xray,
@@ -67,9 +82,18 @@ async function register(o: RegisterCommandOptions, { signal, progress }: Command
       textList([
         ['α, β, γ', `${[v.alphaDeg, v.betaDeg, v.gammaDeg].map(a => `${fixed(a, 2)}°`).join(', ')}`],
         ['Offset L, P, S', `${v.translationMm.map(x => fixed(x, 1)).join(', ')} mm`],
-        ['Landmarks used', `${r.landmarks.filter(l => l.inlier).length} of ${r.landmarks.length}, reprojection ${millimetres(r.reprojectionRmsMm)} RMS`],
-        [s.name.toUpperCase(), `${fixed(s.before, 4)} before, ${fixed(s.after, 4)} after ${r.evaluations} evaluations`],
-        ['Time', `${duration(t.total)} (landmarks ${duration(t.detect + t.initialPose)}, refinement ${duration(t.refine)})`]
+        [
+          'Landmarks used',
+          `${r.landmarks.filter(l => l.inlier).length} of ${r.landmarks.length}, reprojection ${millimetres(r.reprojectionRmsMm)} RMS`
+        ],
+        [
+          s.name.toUpperCase(),
+          `${fixed(s.before, 4)} before, ${fixed(s.after, 4)} after ${r.evaluations} evaluations`
+        ],
+        [
+          'Time',
+          `${duration(t.total)} (landmarks ${duration(t.detect + t.initialPose)}, refinement ${duration(t.refine)})`
+        ]
       ]),
       poseInWords(v),
       ...r.notes.map(n => `Note: ${n}`)

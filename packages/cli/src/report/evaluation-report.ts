@@ -1,7 +1,7 @@
 import { DEGREE, type PoseErrors, type Summary } from '@raypose/core'
 import type { EvaluatedView, Evaluation } from '@raypose/pipeline'
 import { duration, fixed, percentage, plural } from './format.js'
-import { type Content, type Html, html } from './html.js'
+import { type Content, type Html, html, markup } from './html.js'
 import { countCriteria, MEASURES, worstFirst } from './measures.js'
 import { facts, page, picture, section, table } from './page.js'
 import { againstPlot, beforeAfterPlot, type Sample, type Series, stripPlot } from './plots.js'
@@ -27,11 +27,17 @@ export function evaluationReport({ evaluation: e, gallery, title }: EvaluationRe
       section('Error against the view', againstAngles(e)),
       gallery.length > 0 && section('Views, worst first', pictures(e, gallery)),
       section('All views', viewTable(e)),
-      section('Conditions', facts([
-        ['Detector', `${e.detector.size.join(' × ')} pixels of ${e.detector.pixel.join(' × ')} mm, ${fixed(e.detector.sdd, 0)} mm from the source`],
-        ['Time', duration(e.seconds)],
-        ['SHA-256 of the patient', html`<code>${e.patientSha256}</code>`]
-      ]))
+      section(
+        'Conditions',
+        facts([
+          [
+            'Detector',
+            `${e.detector.size.join(' × ')} pixels of ${e.detector.pixel.join(' × ')} mm, ${fixed(e.detector.sdd, 0)} mm from the source`
+          ],
+          ['Time', duration(e.seconds)],
+          ['SHA-256 of the patient', html`<code>${e.patientSha256}</code>`]
+        ])
+      )
     ],
     footer: `Raypose ${e.version}. Not a medical device: for research only.`
   })
@@ -41,8 +47,8 @@ function headline(e: Evaluation): Html {
   const [success] = countCriteria(e)
   const missing = e.views.filter(v => !v.final).length
   const all = e.successes === e.views.length
-  return html`<p class="headline"><span class="${all ? 'good' : 'bad'}">${e.successes} of ${e.views.length}</span> views within the success threshold of the paper (${success.condition}) after registration: ${percentage(e.views.length > 0 ? e.successes / e.views.length : Number.NaN, 1)}</p>
-<p>${medians(e)}${missing > 0 && ` ${plural(missing, 'view')} gave no pose and count as failed.`}</p>`
+  return html`<p class="headline"><span${all && markup(' class="good"')}>${e.successes} of ${e.views.length}</span> views within the success threshold of the paper (${success.condition}) after registration: ${percentage(e.views.length > 0 ? e.successes / e.views.length : Number.NaN, 1)}</p>
+<p>${medians(e)}${missing > 0 && ` ${plural(missing, 'view')} without a pose ${missing === 1 ? 'counts' : 'count'} as failed.`}</p>`
 }
 
 function medians(e: Evaluation): string {
@@ -53,10 +59,18 @@ function medians(e: Evaluation): string {
 function measureTable(e: Evaluation): Html {
   const cells = (s: Summary | null, key: keyof PoseErrors): Content[] => {
     const m = s?.measures[key]
-    return [`${fixed(m?.mean, 2)} ± ${fixed(m?.std, 2)}`, fixed(m?.median, 2), fixed(m?.p95, 2), fixed(m?.max, 2)]
+    return [
+      `${fixed(m?.mean, 2)} ± ${fixed(m?.std, 2)}`,
+      fixed(m?.median, 2),
+      fixed(m?.p95, 2),
+      fixed(m?.max, 2)
+    ]
   }
   const heads = (which: string) => [
-    { title: html`<span class="${which}">${which === 'initial' ? 'Initial' : 'Final'}: mean ± std</span>`, numeric: true },
+    {
+      title: html`<span class="${which}">${which === 'initial' ? 'Initial' : 'Final'}: mean ± std</span>`,
+      numeric: true
+    },
     { title: 'median', numeric: true },
     { title: 'p95', numeric: true },
     { title: 'max', numeric: true }
@@ -69,19 +83,34 @@ function measureTable(e: Evaluation): Html {
 
 const rateTable = (e: Evaluation): Html =>
   table(
-    [{ title: 'Criterion' }, { title: 'Threshold' }, { title: 'Initial', numeric: true }, { title: 'Final', numeric: true }],
+    [
+      { title: 'Criterion' },
+      { title: 'Threshold' },
+      { title: 'Initial', numeric: true },
+      { title: 'Final', numeric: true }
+    ],
     [
       ...countCriteria(e).map(c => [c.title, c.condition, rate(c.initial, c.of), rate(c.final, c.of)]),
-      ['No pose', '', rate(e.views.filter(v => !v.initial).length, e.views.length), rate(e.views.filter(v => !v.final).length, e.views.length)]
+      [
+        'No pose',
+        '',
+        rate(e.views.filter(v => !v.initial).length, e.views.length),
+        rate(e.views.filter(v => !v.final).length, e.views.length)
+      ]
     ]
   )
 
-const rate = (count: number, of: number) => (of > 0 ? `${count} of ${of} (${percentage(count / of, 1)})` : '–')
+const rate = (count: number, of: number) =>
+  of > 0 ? `${count} of ${of} (${percentage(count / of, 1)})` : '–'
 
 const COLOURS = { initial: 'var(--initial)', final: 'var(--final)' } as const
 const WHICH = ['initial', 'final'] as const
 
-const samples = (e: Evaluation, which: 'initial' | 'final', key: keyof PoseErrors): (Sample & { view: EvaluatedView })[] =>
+const samples = (
+  e: Evaluation,
+  which: 'initial' | 'final',
+  key: keyof PoseErrors
+): (Sample & { view: EvaluatedView })[] =>
   e.views.flatMap(view => {
     const errors = view[which]
     return errors ? [{ value: errors[key], title: `View ${view.index + 1}, ${which}`, view }] : []
@@ -91,7 +120,9 @@ function distributions(e: Evaluation): Html {
   const series = (key: keyof PoseErrors): Series[] =>
     WHICH.map(which => ({ name: which, colour: COLOURS[which], samples: samples(e, which, key) }))
   const [success] = countCriteria(e)
-  return html`<div class="columns">${MEASURES.filter(m => ['tre', 'projectionDistance', 'cameraRotationDeg'].includes(m.key)).map(
+  return html`<div class="columns">${MEASURES.filter(m =>
+    ['tre', 'projectionDistance', 'cameraRotationDeg'].includes(m.key)
+  ).map(
     m =>
       html`<figure>${stripPlot(
         m.name,
@@ -106,7 +137,13 @@ function beforeAfter(e: Evaluation): Html {
   const [success] = countCriteria(e)
   const points = e.views.flatMap(v =>
     v.initial && v.final
-      ? [{ before: v.initial.projectionDistance, after: v.final.projectionDistance, title: `View ${v.index + 1}` }]
+      ? [
+          {
+            before: v.initial.projectionDistance,
+            after: v.final.projectionDistance,
+            title: `View ${v.index + 1}`
+          }
+        ]
       : []
   )
   return html`<div class="columns"><figure>${beforeAfterPlot('Projection distance', 'mm', points, { value: success.thresholdMm, name: success.condition })}<figcaption>Each dot is a view. Below the dotted diagonal, registration improved on the landmarks; below the dashed line, the view is a success.</figcaption></figure></div>`
@@ -144,7 +181,14 @@ function pictures(e: Evaluation, gallery: EvaluationReportInput['gallery']): Htm
   const byIndex = new Map(gallery.map(g => [g.index, g.png]))
   return html`<div class="gallery">${worstFirst(e.views).map(v => {
     const png = byIndex.get(v.index)
-    return png && picture(png, `View ${v.index + 1}`, html`<strong>View ${v.index + 1}</strong> ${viewText(v)}<br>${outcome(v)}`)
+    return (
+      png &&
+      picture(
+        png,
+        `View ${v.index + 1}`,
+        html`<strong>View ${v.index + 1}</strong> ${viewText(v)}<br>${outcome(v)}`
+      )
+    )
   })}</div>`
 }
 
@@ -152,7 +196,8 @@ const viewText = ({ view: v }: EvaluatedView) =>
   `α ${fixed(v.alpha / DEGREE, 0)}°, β ${fixed(v.beta / DEGREE, 0)}°, γ ${fixed(v.gamma / DEGREE, 0)}°, z ${fixed(v.translation[2], 0)} mm`
 
 const outcome = (v: EvaluatedView): Content =>
-  v.failure ?? `TRE ${fixed(v.initial?.tre, 2)} → ${fixed(v.final?.tre, 2)} mm, mPD ${fixed(v.initial?.projectionDistance, 2)} → ${fixed(v.final?.projectionDistance, 2)} mm`
+  v.failure ??
+  `TRE ${fixed(v.initial?.tre, 2)} → ${fixed(v.final?.tre, 2)} mm, mPD ${fixed(v.initial?.projectionDistance, 2)} → ${fixed(v.final?.projectionDistance, 2)} mm`
 
 const viewTable = (e: Evaluation): Html =>
   table(

@@ -11,7 +11,15 @@ export function evaluationText(e: Evaluation): string {
     return [`${fixed(m?.mean, 2)} ± ${fixed(m?.std, 2)}`, fixed(m?.median, 2), fixed(m?.p95, 2)]
   }
   const measures = textTable(
-    [{ title: 'Measure' }, numeric('initial'), numeric('median'), numeric('p95'), numeric('final'), numeric('median'), numeric('p95')],
+    [
+      { title: 'Measure' },
+      numeric('initial'),
+      numeric('median'),
+      numeric('p95'),
+      numeric('final'),
+      numeric('median'),
+      numeric('p95')
+    ],
     MEASURES.map(m => [`${m.name}, ${m.unit}`, ...cells(e.initial, m.key), ...cells(e.final, m.key)])
   )
   const rate = (count: number, of: number) => (of > 0 ? `${count} of ${of} (${percentage(count / of)})` : '–')

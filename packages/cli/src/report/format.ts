@@ -30,4 +30,5 @@ export function duration(seconds: number | null | undefined): string {
   return seconds < 60 ? `${seconds.toFixed(1)} s` : `${clock(seconds)} ${seconds < 3600 ? 'min' : 'h'}`
 }
 
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`

@@ -5,7 +5,13 @@ export interface Html {
 
 export type Content = Html | string | number | null | undefined | false | readonly Content[]
 
-const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+const ESCAPES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;'
+}
 
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, c => ESCAPES[c])
 
@@ -24,4 +30,5 @@ export const html = (parts: TemplateStringsArray, ...values: readonly Content[])
   markup(parts.reduce((out, part, i) => out + render(values[i - 1]) + part))
 
 /** A PNG as an address that needs no file beside the page. */
-export const pngDataUri = (png: Uint8Array): string => `data:image/png;base64,${Buffer.from(png).toString('base64')}`
+export const pngDataUri = (png: Uint8Array): string =>
+  `data:image/png;base64,${Buffer.from(png).toString('base64')}`

@@ -3,7 +3,11 @@ import type { EvaluatedView, Evaluation } from '@raypose/pipeline'
 import { fixed } from './format.js'
 
 /** The error measures as reports name them. */
-export const MEASURES: readonly { readonly key: keyof PoseErrors; readonly name: string; readonly unit: string }[] = [
+export const MEASURES: readonly {
+  readonly key: keyof PoseErrors
+  readonly name: string
+  readonly unit: string
+}[] = [
   { key: 'tre', name: 'Target registration error (TRE)', unit: 'mm' },
   { key: 'treInPlane', name: 'TRE parallel to the detector', unit: 'mm' },
   { key: 'treDepth', name: 'TRE in depth', unit: 'mm' },

@@ -3,6 +3,7 @@ import { writePng8Rgb } from '@raypose/formats'
 import { GLYPH_ROWS } from './glyphs.js'
 import {
   type Colour,
+  contrastWindow,
   createPicture,
   drawCircle,
   drawCross,
@@ -11,7 +12,6 @@ import {
   drawText,
   type Picture,
   paint,
-  percentileWindow,
   textWidth
 } from './picture.js'
 import { type ResizedImage, resizeForScreen } from './resize.js'
@@ -74,7 +74,7 @@ export function drawOverlay({ xray, drr, landmarks = {}, width: wanted }: Overla
   const dot = width >= 480 ? 2 : 1
   const strip = entries.length > 0 ? (GLYPH_ROWS + 7) * dot : 0
   const picture = createPicture(width, height + strip, LEGEND_GROUND)
-  drawGrey(picture, ground.image, percentileWindow(xray, CLIPPED))
+  drawGrey(picture, ground.image, contrastWindow(xray, CLIPPED))
   if (drr) drawEdges(picture, resizeForScreen(drr, wanted))
   const size = Math.max(3, width / 120)
   const place = ({ u, v }: ImagePoint) =>
@@ -95,7 +95,12 @@ function drawEdges(p: Picture, { image, scale }: ResizedImage): void {
       if (edges[y * image.width + x]) {
         paint(p, x, y, OVERLAY_COLOURS.edges, 0.9)
         // A faint neighbourhood joins the steps of a slanting line.
-        for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+        for (const [dx, dy] of [
+          [1, 0],
+          [-1, 0],
+          [0, 1],
+          [0, -1]
+        ]) {
           const n = (y + dy) * image.width + x + dx
           if (!edges[n]) paint(p, x + dx, y + dy, OVERLAY_COLOURS.edges, 0.12)
         }
@@ -107,8 +112,14 @@ interface LegendEntry {
   readonly text: string
 }
 
-function drawLegend(p: Picture, top: number, strip: number, dot: number, entries: readonly LegendEntry[]): void {
-  const middle = top + strip / 2 - 0.5
+function drawLegend(
+  p: Picture,
+  top: number,
+  strip: number,
+  dot: number,
+  entries: readonly LegendEntry[]
+): void {
+  const middle = top + Math.floor(strip / 2)
   let x = 6 * dot
   for (const { kind, text } of entries) {
     const colour = OVERLAY_COLOURS[kind]
@@ -127,7 +138,7 @@ export function drawThumbnail(image: Image, points: readonly ImagePoint[] = []):
   const ground = resizeForScreen(image, 480)
   const { width, height } = ground.image
   const picture = createPicture(width, height)
-  drawGrey(picture, ground.image, percentileWindow(image, CLIPPED))
+  drawGrey(picture, ground.image, contrastWindow(image, CLIPPED))
   for (const { u, v } of points)
     drawCircle(
       picture,

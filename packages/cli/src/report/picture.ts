@@ -1,5 +1,5 @@
 import type { Image } from '@raypose/core'
-import { glyph, GLYPH_ADVANCE, GLYPH_COLUMNS } from './glyphs.js'
+import { GLYPH_ADVANCE, GLYPH_COLUMNS, glyph } from './glyphs.js'
 
 /** An 8-bit colour picture: width·height·3 bytes, row-major. */
 export interface Picture {
@@ -23,11 +23,17 @@ export function paint(p: Picture, x: number, y: number, colour: Colour, alpha = 
   for (let c = 0; c < 3; c++) p.rgb[at + c] += Math.min(1, alpha) * (colour[c] - p.rgb[at + c])
 }
 
-/** Where the values q and 1 − q of the sorted image lie: what contrast is stretched to. */
-export function percentileWindow(image: Image, q: number): { min: number; max: number } {
+/**
+ * What contrast is stretched to: the percentiles q and 1 − q, but no further than half again as far from the quartiles
+ * as these are apart (Tukey's fences). A strip of air or a metal plate would otherwise take all the contrast.
+ */
+export function contrastWindow(image: Image, q: number): { min: number; max: number } {
   const sorted = Float32Array.from(image.data).sort()
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]
-  return { min: at(q), max: at(1 - q) }
+  const [lower, upper] = [at(0.25), at(0.75)]
+  // More than half of the picture on one level: its quartiles say nothing about the rest.
+  const fence = upper > lower ? 1.5 * (upper - lower) : Number.POSITIVE_INFINITY
+  return { min: Math.max(at(q), lower - fence), max: Math.min(at(1 - q), upper + fence) }
 }
 
 /** Draws an image in grey at (x, y), `min` black and `max` white. */
@@ -67,7 +73,14 @@ function stroke(
 const HALO: Colour = [0, 0, 0]
 
 /** A mark in a colour on a dark rim, which shows on bright and dark ground alike. */
-function mark(p: Picture, x: number, y: number, size: number, distance: (x: number, y: number) => number, colour: Colour): void {
+function mark(
+  p: Picture,
+  x: number,
+  y: number,
+  size: number,
+  distance: (x: number, y: number) => number,
+  colour: Colour
+): void {
   const box = [x - size - 3, y - size - 3, x + size + 3, y + size + 3] as const
   stroke(p, box, distance, 1.7, HALO, 0.65)
   stroke(p, box, distance, 0.7, colour)
@@ -91,7 +104,13 @@ export function drawCircle(p: Picture, x: number, y: number, radius: number, col
 }
 
 /** A straight line. */
-export function drawLine(p: Picture, from: readonly [number, number], to: readonly [number, number], reach: number, colour: Colour): void {
+export function drawLine(
+  p: Picture,
+  from: readonly [number, number],
+  to: readonly [number, number],
+  reach: number,
+  colour: Colour
+): void {
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]]
   const length2 = dx * dx + dy * dy || 1
   const distance = (x: number, y: number) => {

@@ -31,27 +31,43 @@ const limitLine = (limit: Limit | undefined, y: (v: number) => number, left: num
 export function stripPlot(title: string, unit: string, series: readonly Series[], limit?: Limit): Html {
   const f = frame(420, 300)
   const shown = series.map(s => ({ ...s, samples: finiteOf(s.samples) }))
-  const ends = extent([...shown.flatMap(s => s.samples.map(p => p.value)), ...(limit ? [limit.value] : [])]) ?? [0.1, 10]
+  const ends = extent([
+    ...shown.flatMap(s => s.samples.map(p => p.value)),
+    ...(limit ? [limit.value] : [])
+  ]) ?? [0.1, 10]
   const y = logScale(ends, [f.bottom, f.top])
   const width = (f.right - f.left) / series.length
   return drawing(
     f,
     `${title}, ${unit}`,
-    html`${axes(f, null, y, { title, y: `${unit}, logarithmic` })}${limitLine(limit, y, f.left, f.right)}${shown.map((s, i) => {
-      const centre = f.left + (i + 0.5) * width
-      const missing = series[i].samples.length - s.samples.length
-      const name = `${s.name}${missing > 0 ? ` (${missing} beyond)` : ''}`
-      return html`${label(centre, f.bottom + 18, name, 'middle')}${s.samples.map((p, k) =>
-        dot(centre + width * 0.3 * scatterOf(k), y(p.value), s.colour, `${p.title}: ${significant(p.value)} ${unit}`)
-      )}${s.samples.length > 0 && box(centre, width * 0.36, y, s.samples, s.colour)}`
-    })}`
+    html`${axes(f, null, y, { title, y: `${unit}, logarithmic` })}${limitLine(limit, y, f.left, f.right)}${shown.map(
+      (s, i) => {
+        const centre = f.left + (i + 0.5) * width
+        const missing = series[i].samples.length - s.samples.length
+        const name = `${s.name}${missing > 0 ? ` (${missing} beyond)` : ''}`
+        return html`${label(centre, f.bottom + 18, name, 'middle')}${s.samples.map((p, k) =>
+          dot(
+            centre + width * 0.3 * scatterOf(k),
+            y(p.value),
+            s.colour,
+            `${p.title}: ${significant(p.value)} ${unit}`
+          )
+        )}${s.samples.length > 0 && box(centre, width * 0.36, y, s.samples, s.colour)}`
+      }
+    )}`
   )
 }
 
 /** Sideways places between −1 and 1 that spread evenly however many there are, and are the same each time. */
 const scatterOf = (k: number) => ((k * 0.6180339887498949) % 1) * 2 - 1
 
-function box(centre: number, half: number, y: (v: number) => number, samples: readonly Sample[], colour: string): Html {
+function box(
+  centre: number,
+  half: number,
+  y: (v: number) => number,
+  samples: readonly Sample[],
+  colour: string
+): Html {
   const sorted = samples.map(s => s.value).sort((a, b) => a - b)
   const quantile = (q: number) => {
     const h = (sorted.length - 1) * q
@@ -70,7 +86,11 @@ export function againstPlot(
   title: string,
   unit: string,
   xName: string,
-  series: readonly { readonly name: string; readonly colour: string; readonly points: readonly (Sample & { readonly x: number })[] }[]
+  series: readonly {
+    readonly name: string
+    readonly colour: string
+    readonly points: readonly (Sample & { readonly x: number })[]
+  }[]
 ): Html {
   const f = frame(360, 270)
   const points = series.flatMap(s => s.points)
@@ -118,12 +138,20 @@ export function beforeAfterPlot(
 }
 
 /** A curve, on a logarithmic axis where its values span more than a factor of 20. */
-export function curvePlot(title: string, xName: string, yName: string, points: readonly { readonly x: number; readonly y: number }[]): Html {
+export function curvePlot(
+  title: string,
+  xName: string,
+  yName: string,
+  points: readonly { readonly x: number; readonly y: number }[]
+): Html {
   const f = frame(560, 270)
   const finite = points.filter(p => Number.isFinite(p.x) && Number.isFinite(p.y))
   const x = linearScale(extent(finite.map(p => p.x)) ?? [0, 1], [f.left, f.right], 6)
   const ends = extent(finite.map(p => p.y)) ?? [0, 1]
-  const y = ends[0] > 0 && ends[1] / ends[0] > 20 ? logScale(ends, [f.bottom, f.top]) : linearScale(ends, [f.bottom, f.top])
+  const y =
+    ends[0] > 0 && ends[1] / ends[0] > 20
+      ? logScale(ends, [f.bottom, f.top])
+      : linearScale(ends, [f.bottom, f.top])
   return drawing(
     f,
     title,

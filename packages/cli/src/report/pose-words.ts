@@ -19,7 +19,9 @@ const LEAST_MM = 0.05
  */
 export function poseInWords({ alphaDeg, betaDeg, gammaDeg, translationMm }: ViewInDegrees): string {
   const turn = (degrees: number, positive: string, negative: string) =>
-    Math.abs(degrees) < LEAST_DEGREES ? null : `${fixed(Math.abs(degrees), 1)}° ${degrees > 0 ? positive : negative}`
+    Math.abs(degrees) < LEAST_DEGREES
+      ? null
+      : `${fixed(Math.abs(degrees), 1)}° ${degrees > 0 ? positive : negative}`
   const turns = [
     // Right-handed about the patient's left-right axis: a source in front goes towards the feet.
     turn(gammaDeg, 'towards the patient’s left', 'towards the patient’s right'),

@@ -33,14 +33,34 @@ export function prepareReport({ manifest: m, gallery }: PrepareReportInput): str
           html`<p class="note">Circles should lie on the same places of the bone in every view.</p>`
         ]),
       section('Landmarks', landmarkTable(m)),
-      section('Network on validation views', html`<div class="columns"><div>${accuracyTable(m)}</div>${m.curve.length > 1 && html`<figure>${curvePlot('Training loss', 'step', 'loss', m.curve.map(([x, y]) => ({ x, y })))}</figure>`}</div>`),
-      section('Provenance', facts([
-        ['Isocentre (LPS)', `${m.isocenter.map(x => fixed(x, 1)).join(', ')} mm`],
-        ['Detector', `${m.detector.size.join(' × ')} pixels of ${m.detector.pixel.join(' × ')} mm, ${fixed(m.detector.sdd, 0)} mm from the source`],
-        ...Object.entries(m.provenance).map(([name, value]): [string, Content] => [name, html`<code>${setting(value)}</code>`]),
-        ['SHA-256 of the network', html`<code>${m.files.network.sha256}</code>`],
-        ['SHA-256 of the volume', html`<code>${m.files.volume.sha256}</code>`]
-      ]))
+      section(
+        'Network on validation views',
+        html`<div class="columns"><div>${accuracyTable(m)}</div>${
+          m.curve.length > 1 &&
+          html`<figure>${curvePlot(
+            'Training loss',
+            'step',
+            'loss',
+            m.curve.map(([x, y]) => ({ x, y }))
+          )}</figure>`
+        }</div>`
+      ),
+      section(
+        'Provenance',
+        facts([
+          ['Isocentre (LPS)', `${m.isocenter.map(x => fixed(x, 1)).join(', ')} mm`],
+          [
+            'Detector',
+            `${m.detector.size.join(' × ')} pixels of ${m.detector.pixel.join(' × ')} mm, ${fixed(m.detector.sdd, 0)} mm from the source`
+          ],
+          ...Object.entries(m.provenance).map(([name, value]): [string, Content] => [
+            name,
+            html`<code>${setting(value)}</code>`
+          ]),
+          ['SHA-256 of the network', html`<code>${m.files.network.sha256}</code>`],
+          ['SHA-256 of the volume', html`<code>${m.files.volume.sha256}</code>`]
+        ])
+      )
     ],
     footer: `Raypose ${m.version}, ${m.created}. Not a medical device: for research only.`
   })

@@ -25,21 +25,33 @@ export function registerReport({ result: r, before, after }: RegisterReportInput
         html`<div class="columns">${picture(before, 'X-ray with DRR edges under the initial pose', html`<strong class="initial">Initial pose</strong>, from landmarks alone`)}${picture(after, 'X-ray with DRR edges under the final pose', html`<strong class="final">Final pose</strong>, after intensity-based registration`)}</div>`,
         html`<p class="note">Lines: bone borders of the CT as the pose has them. Where the pose is right they lie on the borders in the X-ray. Crosses: landmarks detected in the X-ray; circles: the patient’s landmarks under the pose.</p>`
       ]),
-      section('Pose', html`<div class="columns"><div class="panel"><h3>C-arm</h3>${viewFacts(r)}</div><div class="panel"><h3>How it was found</h3>${poseFacts(r, used)}</div></div>`),
+      section(
+        'Pose',
+        html`<div class="columns"><div class="panel"><h3>C-arm</h3>${viewFacts(r)}</div><div class="panel"><h3>How it was found</h3>${poseFacts(r, used)}</div></div>`
+      ),
       section('Landmarks', landmarkTable(r)),
-      section('Time', facts([
-        ['Detecting landmarks', duration(r.timingsSeconds.detect)],
-        ['Pose from landmarks', duration(r.timingsSeconds.initialPose)],
-        ['Intensity-based registration', duration(r.timingsSeconds.refine)],
-        ['In all', duration(r.timingsSeconds.total)]
-      ])),
-      section('Inputs and settings', facts([
-        ['X-ray', html`<code>${r.inputs.xray.file}</code>`],
-        ['SHA-256 of the X-ray', html`<code>${r.inputs.xray.sha256}</code>`],
-        ['SHA-256 of the patient', html`<code>${r.inputs.patient.sha256}</code>`],
-        ...Object.entries(r.parameters).map(([name, value]): [string, Content] => [name, setting(value)]),
-        ['camera from LPS', html`<code>${matrixRows(r.geometry.cameraFromLps ?? []).map(row => html`${row}<br>`)}</code>`]
-      ]))
+      section(
+        'Time',
+        facts([
+          ['Detecting landmarks', duration(r.timingsSeconds.detect)],
+          ['Pose from landmarks', duration(r.timingsSeconds.initialPose)],
+          ['Intensity-based registration', duration(r.timingsSeconds.refine)],
+          ['In all', duration(r.timingsSeconds.total)]
+        ])
+      ),
+      section(
+        'Inputs and settings',
+        facts([
+          ['X-ray', html`<code>${r.inputs.xray.file}</code>`],
+          ['SHA-256 of the X-ray', html`<code>${r.inputs.xray.sha256}</code>`],
+          ['SHA-256 of the patient', html`<code>${r.inputs.patient.sha256}</code>`],
+          ...Object.entries(r.parameters).map(([name, value]): [string, Content] => [name, setting(value)]),
+          [
+            'camera from LPS',
+            html`<code>${matrixRows(r.geometry.cameraFromLps ?? []).map(row => html`${row}<br>`)}</code>`
+          ]
+        ])
+      )
     ],
     footer: `Raypose ${r.version}. Not a medical device: for research only.`
   })
@@ -49,7 +61,8 @@ const fileName = (path: string): string => path.split(/[/\\]/).pop() || path
 
 function similarityLine({ similarity: s }: RegistrationJson): Content {
   // JSON has no NaN: where there was no refinement the values come back as null.
-  if (!Number.isFinite(s.before) || !Number.isFinite(s.after)) return 'The pose comes from landmarks alone; there was no refinement.'
+  if (!Number.isFinite(s.before) || !Number.isFinite(s.after))
+    return 'The pose comes from landmarks alone; there was no refinement.'
   const better = s.after > s.before
   return html`${s.name.toUpperCase()} <span class="initial">${fixed(s.before, 4)}</span> before, <span class="${better ? 'good' : 'bad'}">${fixed(s.after, 4)}</span> after refinement`
 }
@@ -85,7 +98,7 @@ function poseFacts(r: RegistrationJson, used: number): Html {
 const landmarkTable = (r: RegistrationJson): Html =>
   html`${table(
     [
-      { title: '' , numeric: true },
+      { title: '', numeric: true },
       { title: 'Landmark' },
       { title: 'Confidence' },
       { title: 'Column, row', numeric: true },
@@ -105,5 +118,8 @@ const landmarkTable = (r: RegistrationJson): Html =>
 
 const matrixRows = (m: readonly number[]): string[] =>
   Array.from({ length: Math.floor(m.length / 4) }, (_, i) =>
-    m.slice(4 * i, 4 * i + 4).map(x => fixed(x, 6)).join('  ')
+    m
+      .slice(4 * i, 4 * i + 4)
+      .map(x => fixed(x, 6))
+      .join('  ')
   )

@@ -25,14 +25,14 @@ h3 { font-size: .95rem; margin: 0 0 .4rem; }
 p { margin: .5rem 0; max-width: 46rem; }
 .sub, .note, figcaption, footer { color: var(--soft); }
 .note, figcaption, footer { font-size: .87rem; }
-.headline { font-size: 1.25rem; font-weight: 600; margin: 0 0 .3rem; }
+.headline { font-size: 1.25rem; font-weight: 600; margin: 0 0 .3rem; max-width: none; text-wrap: balance; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .initial { color: var(--initial); } .final { color: var(--final); }
 .columns { display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); align-items: start; }
-.gallery { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); }
+.gallery { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); }
 figure { margin: 0; break-inside: avoid; }
 figure img { display: block; width: 100%; height: auto; border-radius: 6px; background: #000; }
-figure svg { display: block; width: 100%; height: auto; }
+figure svg { display: block; width: 100%; max-width: 34rem; height: auto; }
 figcaption { margin-top: .4rem; overflow-wrap: anywhere; }
 .panel { background: var(--panel); border-radius: 8px; padding: 1rem 1.15rem; break-inside: avoid; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: 0; }
@@ -41,6 +41,7 @@ figcaption { margin-top: .4rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .32rem .7rem .32rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
+td.n + td:not(.n), th.n + th:not(.n) { padding-left: .9rem; }
 thead th { border-bottom-color: var(--soft); }
 td.n, th.n { text-align: right; white-space: nowrap; }
 tbody tr:last-child td { border-bottom: 0; }

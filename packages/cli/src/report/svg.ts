@@ -106,11 +106,18 @@ export const dot = (x: number, y: number, colour: string, title: string, radius 
 `
 
 /** Grid, tick labels and names of both axes. */
-export function axes(f: Frame, x: Scale | null, y: Scale, names: { title: string; x?: string; y?: string }): Html {
+export function axes(
+  f: Frame,
+  x: Scale | null,
+  y: Scale,
+  names: { title: string; x?: string; y?: string }
+): Html {
   return html`${label(f.left, 16, names.title, 'start', 'title')}${y.ticks.map(
-    t => html`${line(f.left, y(t), f.right, y(t), 'var(--line)')}${label(f.left - 6, y(t) + 4, y.label(t), 'end')}`
+    t =>
+      html`${line(f.left, y(t), f.right, y(t), 'var(--line)')}${label(f.left - 6, y(t) + 4, y.label(t), 'end')}`
   )}${x?.ticks.map(
-    t => html`${line(x(t), f.bottom, x(t), f.bottom + 4, 'var(--soft)')}${label(x(t), f.bottom + 16, x.label(t), 'middle')}`
+    t =>
+      html`${line(x(t), f.bottom, x(t), f.bottom + 4, 'var(--soft)')}${label(x(t), f.bottom + 16, x.label(t), 'middle')}`
   )}${line(f.left, f.bottom, f.right, f.bottom, 'var(--soft)')}${
     names.x && label((f.left + f.right) / 2, f.height - 6, names.x, 'middle')
   }${names.y && label(f.right, 16, names.y, 'end')}`

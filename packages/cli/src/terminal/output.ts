@@ -33,7 +33,9 @@ export function writeFailure(
   const known = error instanceof RayposeError
   const code = known ? error.code : 'unexpected'
   const message = error instanceof Error ? error.message : String(error)
-  const hint = known ? error.hint : 'This is a fault of Raypose. Run it again with --debug and report what it prints.'
+  const hint = known
+    ? error.hint
+    : 'This is a fault of Raypose. Run it again with --debug and report what it prints.'
   stderr.write(`${known ? 'Error' : 'Unexpected error'}: ${message}\n${hint}\n`)
   if (options.debug && error instanceof Error) {
     for (let e: unknown = error; e instanceof Error; e = e.cause) stderr.write(`${e.stack ?? e.message}\n`)

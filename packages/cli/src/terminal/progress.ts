@@ -90,7 +90,10 @@ function redrawnLine(target: ProgressTarget, now: () => number): ProgressReporte
       s.latest.detail ?? ''
     ]
     // A line that wraps could not be redrawn.
-    const line = parts.filter(Boolean).join('  ').slice(0, Math.max(1, (target.columns ?? 80) - 1))
+    const line = parts
+      .filter(Boolean)
+      .join('  ')
+      .slice(0, Math.max(1, (target.columns ?? 80) - 1))
     target.write(`\r\x1b[2K${line}`)
   }
   const close = () => {

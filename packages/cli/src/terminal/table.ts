@@ -19,11 +19,15 @@ export function textTable(columns: readonly Column[], rows: readonly (readonly s
       })
       .join('  ')
       .trimEnd()
-  return [line(columns.map(c => c.title)), widths.map(w => '─'.repeat(w)).join('  '), ...rows.map(line)].join('\n')
+  return [line(columns.map(c => c.title)), widths.map(w => '─'.repeat(w)).join('  '), ...rows.map(line)].join(
+    '\n'
+  )
 }
 
 /** Names and values in two columns. */
 export function textList(rows: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(0, ...rows.map(([name]) => widthOf(name)))
-  return rows.map(([name, value]) => `${name}${' '.repeat(width - widthOf(name))}  ${value}`.trimEnd()).join('\n')
+  return rows
+    .map(([name, value]) => `${name}${' '.repeat(width - widthOf(name))}  ${value}`.trimEnd())
+    .join('\n')
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import {
   createRegistrar,
   type EvaluateOptions,
@@ -8,7 +9,6 @@ import {
   writeFileAtomic,
   writeJsonAtomic
 } from '@raypose/pipeline'
-import { join } from 'node:path'
 import { evaluationReport } from '../report/evaluation-report.js'
 import { worstFirst } from '../report/measures.js'
 import { drawOverlay } from '../report/overlay.js'

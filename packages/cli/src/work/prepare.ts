@@ -1,7 +1,13 @@
+import { join } from 'node:path'
 import { type Camera, createWasmRenderer, DEGREE, poseFromView, type View, type Volume } from '@raypose/core'
 import type { Network } from '@raypose/network'
-import { openPatient, type Patient, type PrepareOptions, preparePatient, writeFileAtomic } from '@raypose/pipeline'
-import { join } from 'node:path'
+import {
+  openPatient,
+  type Patient,
+  type PrepareOptions,
+  preparePatient,
+  writeFileAtomic
+} from '@raypose/pipeline'
 import { drawThumbnail } from '../report/overlay.js'
 import { prepareReport } from '../report/prepare-report.js'
 import { projectAll } from './registration-overlay.js'

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { mirrorXray, type XrayOptions } from '@raypose/formats'
 import {
   createRegistrar,
@@ -11,7 +12,6 @@ import {
   writeFileAtomic,
   writeJsonAtomic
 } from '@raypose/pipeline'
-import { join } from 'node:path'
 import { registerReport } from '../report/register-report.js'
 import { registrationOverlay } from './registration-overlay.js'
 
@@ -34,8 +34,16 @@ const FILES = {
   report: 'report.html'
 } as const
 
+/** What a file may leave open about its values. */
+const QUESTIONS = {
+  intensity: 'whether its values are a detector reading (linear) or its logarithm',
+  bright: 'whether bright stands for attenuation or for exposure'
+} as const
+
 /** Registers one X-ray and writes {@link FILES}; the result comes last, so a folder that has one is whole. */
-export async function registerToFolder(w: RegisterWork): Promise<{ result: RegistrationJson; report: string }> {
+export async function registerToFolder(
+  w: RegisterWork
+): Promise<{ result: RegistrationJson; report: string }> {
   const { onProgress, signal } = w
   // The X-ray first: it is what is most often wrong, and quick to read.
   const { xray: stored, file, sha256 } = await readXrayFile(w.xray, w.geometry, w.reading)
@@ -47,9 +55,11 @@ export async function registerToFolder(w: RegisterWork): Promise<{ result: Regis
     const registration = await registrar.register(lineIntegrals(xray), xray.detector, { signal, onProgress })
     const notes = [
       ...xray.notes,
-      ...(stored.mirrored ? ['The picture is stored as seen from the other side; its columns were reversed.'] : []),
+      ...(stored.mirrored
+        ? ['The picture is stored as seen from the other side; its columns were reversed.']
+        : []),
       ...xray.guessed.map(
-        k => `The file does not say its ${k}: it was taken for ${xray[k]} (see --${k}).`
+        k => `The file does not say ${QUESTIONS[k]}: it was taken for ${xray[k]} (see --${k}).`
       )
     ]
     const parameters = {

@@ -22,7 +22,10 @@ export function resampleToDetector(image: Image, from: Detector, to: Detector): 
     const y1 = Math.min(y0 + 1, source.height - 1)
     const fy = y - y0
     for (let u = 0; u < width; u++) {
-      const x = clamp((from.principalPoint[0] + (u - to.principalPoint[0]) * su - half) / factor, source.width)
+      const x = clamp(
+        (from.principalPoint[0] + (u - to.principalPoint[0]) * su - half) / factor,
+        source.width
+      )
       const x0 = Math.min(Math.floor(x), Math.max(0, source.width - 2))
       const x1 = Math.min(x0 + 1, source.width - 1)
       const fx = x - x0
@@ -35,7 +38,16 @@ export function resampleToDetector(image: Image, from: Detector, to: Detector): 
 }
 
 /** A pixel of detector `from` as a pixel of detector `to`, along the same ray. */
-export const toDetectorPixel = (u: number, v: number, from: Detector, to: Detector): { u: number; v: number } => ({
-  u: to.principalPoint[0] + (((u - from.principalPoint[0]) * from.pixel[0]) / from.sdd) * (to.sdd / to.pixel[0]),
-  v: to.principalPoint[1] + (((v - from.principalPoint[1]) * from.pixel[1]) / from.sdd) * (to.sdd / to.pixel[1])
+export const toDetectorPixel = (
+  u: number,
+  v: number,
+  from: Detector,
+  to: Detector
+): { u: number; v: number } => ({
+  u:
+    to.principalPoint[0] +
+    (((u - from.principalPoint[0]) * from.pixel[0]) / from.sdd) * (to.sdd / to.pixel[0]),
+  v:
+    to.principalPoint[1] +
+    (((v - from.principalPoint[1]) * from.pixel[1]) / from.sdd) * (to.sdd / to.pixel[1])
 })

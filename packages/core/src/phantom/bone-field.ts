@@ -77,7 +77,13 @@ function cylinderDistance(c: Cylinder, [x, y, z]: Vec3): number {
 }
 
 /** Lowers `distance` to that of a primitive, within its box. */
-function eachVoxel(part: Box | null, box: Box, grid: AxisGrid, distance: Float32Array, f: (x: number, y: number, z: number) => number): void {
+function eachVoxel(
+  part: Box | null,
+  box: Box,
+  grid: AxisGrid,
+  distance: Float32Array,
+  f: (x: number, y: number, z: number) => number
+): void {
   if (!part) return
   const nx = box.high[0] - box.low[0]
   const ny = box.high[1] - box.low[1]
@@ -124,7 +130,11 @@ function pointsBox(points: readonly Vec3[], radius: number, grid: AxisGrid): Box
 }
 
 function toIndices(low: number[], high: number[], grid: AxisGrid): Box | null {
-  const l = [0, 1, 2].map(k => Math.max(0, Math.floor((low[k] - MARGIN - grid.origin[k]) / grid.spacing))) as Box['low']
-  const h = [0, 1, 2].map(k => Math.min(grid.size[k], Math.ceil((high[k] + MARGIN - grid.origin[k]) / grid.spacing) + 1)) as Box['high']
+  const l = [0, 1, 2].map(k =>
+    Math.max(0, Math.floor((low[k] - MARGIN - grid.origin[k]) / grid.spacing))
+  ) as Box['low']
+  const h = [0, 1, 2].map(k =>
+    Math.min(grid.size[k], Math.ceil((high[k] + MARGIN - grid.origin[k]) / grid.spacing) + 1)
+  ) as Box['high']
   return l.every((x, k) => x < h[k]) ? { low: l, high: h } : null
 }

@@ -40,7 +40,11 @@ export interface BoneVariation {
 export type Sex = 'female' | 'male'
 
 /** Bones of one random pelvis with its neighbours, and its landmarks: mm, LPS axes, origin in the pelvis's middle. */
-export function drawBones(random: Random, sex: Sex, variation: BoneVariation): { bones: Bone[]; landmarks: Vec3[]; pelvis: PelvisShape } {
+export function drawBones(
+  random: Random,
+  sex: Sex,
+  variation: BoneVariation
+): { bones: Bone[]; landmarks: Vec3[]; pelvis: PelvisShape } {
   const weights = Array.from({ length: shapeModes() }, () =>
     Math.max(-variation.modeLimit, Math.min(variation.modeLimit, random.normal()))
   )
@@ -54,20 +58,38 @@ export function drawBones(random: Random, sex: Sex, variation: BoneVariation): {
   const pelvis = transformPelvis(pelvisShape(weights), shape, size)
   const density = drawDensity(random)
   const bones: Bone[] = [
-    { name: 'left hip', mesh: pelvis.leftHip, cylinders: [], hollow: pelvis.leftAcetabulum, ...density(random) },
-    { name: 'right hip', mesh: pelvis.rightHip, cylinders: [], hollow: pelvis.rightAcetabulum, ...density(random) },
+    {
+      name: 'left hip',
+      mesh: pelvis.leftHip,
+      cylinders: [],
+      hollow: pelvis.leftAcetabulum,
+      ...density(random)
+    },
+    {
+      name: 'right hip',
+      mesh: pelvis.rightHip,
+      cylinders: [],
+      hollow: pelvis.rightAcetabulum,
+      ...density(random)
+    },
     { name: 'sacrum', mesh: pelvis.sacrum, cylinders: [], ...density(random, 0.7) }
   ]
   const present = () => random.chance(variation.completeness)
   if (present()) {
-    bones.push(...femur(random, 'left', pelvis.leftAcetabulum, density), ...femur(random, 'right', pelvis.rightAcetabulum, density))
+    bones.push(
+      ...femur(random, 'left', pelvis.leftAcetabulum, density),
+      ...femur(random, 'right', pelvis.rightAcetabulum, density)
+    )
   }
   if (present()) bones.push(...lumbarSpine(random, pelvis, size, density))
   if (present()) bones.push(lowerSacrum(random, pelvis, size, density))
   return { bones, landmarks: pelvis.landmarks as Vec3[], pelvis }
 }
 
-type Density = (random: Random, cortexFactor?: number) => Pick<Bone, 'cortexMm' | 'cortexHu' | 'insideHu' | 'textureHu'>
+type Density = (
+  random: Random,
+  cortexFactor?: number
+) => Pick<Bone, 'cortexMm' | 'cortexHu' | 'insideHu' | 'textureHu'>
 
 /** From healthy to osteoporotic: one draw for the patient, a little variation for each bone. */
 function drawDensity(random: Random): Density {
@@ -84,9 +106,17 @@ function drawDensity(random: Random): Density {
 }
 
 /** A bone from spheres [x, y, z, r] and wedges, placed by `m·p + t`; radii scale with `s`. */
-function place(spheres: readonly (readonly number[])[], wedges: readonly number[], m: Mat3, t: Vec3, s = 1): SphereMesh {
+function place(
+  spheres: readonly (readonly number[])[],
+  wedges: readonly number[],
+  m: Mat3,
+  t: Vec3,
+  s = 1
+): SphereMesh {
   const out = new Float64Array(spheres.length * 4)
-  spheres.forEach(([x, y, z, r], i) => out.set([...add(mulMat3Vec3(m, [x * s, y * s, z * s]), t), r * s], i * 4))
+  spheres.forEach(([x, y, z, r], i) =>
+    out.set([...add(mulMat3Vec3(m, [x * s, y * s, z * s]), t), r * s], i * 4)
+  )
   return { spheres: out, wedges: Uint16Array.from(wedges) }
 }
 
@@ -94,7 +124,12 @@ function place(spheres: readonly (readonly number[])[], wedges: readonly number[
  * Proximal femur turned about the centre of its head. In its own frame x is lateral, y posterior and −z along the shaft; neck-shaft angle
  * about 126°, anteversion about 14° (Gray's Anatomy), lengths scaled by the head's radius.
  */
-function femur(random: Random, side: 'left' | 'right', joint: PelvisShape['leftAcetabulum'], density: Density): Bone[] {
+function femur(
+  random: Random,
+  side: 'left' | 'right',
+  joint: PelvisShape['leftAcetabulum'],
+  density: Density
+): Bone[] {
   const head = Math.min(29, Math.max(19, joint.radius - random.uniform(2, 4)))
   const s = head / 23
   const neck = random.uniform(0.92, 1.08)
@@ -127,7 +162,12 @@ function femur(random: Random, side: 'left' | 'right', joint: PelvisShape['leftA
     [x - 12, 0, z - 260, 15]
   ]
   return [
-    { name: `${side} femur`, mesh: place(spheres, wedges, m, joint.centre, s), cylinders: [], ...density(random) },
+    {
+      name: `${side} femur`,
+      mesh: place(spheres, wedges, m, joint.centre, s),
+      cylinders: [],
+      ...density(random)
+    },
     {
       name: `${side} femoral shaft`,
       mesh: place(shaftSpheres, [0, 1, 1, 1, 2, 2, 2, 3, 3], m, joint.centre, s),
@@ -145,9 +185,20 @@ function lumbarSpine(random: Random, pelvis: PelvisShape, size: number, density:
   const promontory = pelvis.landmarks[22]
   let lean = random.uniform(15, 42) * DEGREE
   const scoliosis = random.uniform(-5, 5) * DEGREE
-  let at = add(promontory, mulMat3Vec3(rotationX(lean), [random.uniform(-2, 2), random.uniform(13, 18) * size, random.uniform(6, 11)]))
+  let at = add(
+    promontory,
+    mulMat3Vec3(rotationX(lean), [
+      random.uniform(-2, 2),
+      random.uniform(13, 18) * size,
+      random.uniform(6, 11)
+    ])
+  )
   for (let level = 0; level < 4; level++) {
-    const half: Vec3 = [random.uniform(22, 28) * size, random.uniform(15.5, 19.5) * size, random.uniform(12, 14.5) * size]
+    const half: Vec3 = [
+      random.uniform(22, 28) * size,
+      random.uniform(15.5, 19.5) * size,
+      random.uniform(12, 14.5) * size
+    ]
     const axes = mulMat3(rotationX(lean), rotationY(scoliosis * level * 0.5 + random.uniform(-2, 2) * DEGREE))
     const up = (p: Vec3): Vec3 => mulMat3Vec3(axes, p)
     const centre = add(at, up([0, 0, half[2]]))
@@ -181,10 +232,13 @@ function lumbarSpine(random: Random, pelvis: PelvisShape, size: number, density:
 /** S4, S5 and the coccyx, which the atlas leaves out: they continue the sacrum's curve. */
 function lowerSacrum(random: Random, pelvis: PelvisShape, size: number, density: Density): Bone {
   const s = pelvis.sacrum.spheres
-  const byHeight = Array.from({ length: s.length / 4 }, (_, i) => i).sort((a, b) => s[a * 4 + 2] - s[b * 4 + 2])
+  const byHeight = Array.from({ length: s.length / 4 }, (_, i) => i).sort(
+    (a, b) => s[a * 4 + 2] - s[b * 4 + 2]
+  )
   const lowest = byHeight.slice(0, Math.max(3, Math.round(byHeight.length * 0.06)))
   let at: Vec3 = [0, 0, 0]
-  for (const i of lowest) at = add(at, [s[i * 4] / lowest.length, s[i * 4 + 1] / lowest.length, s[i * 4 + 2] / lowest.length])
+  for (const i of lowest)
+    at = add(at, [s[i * 4] / lowest.length, s[i * 4 + 1] / lowest.length, s[i * 4 + 2] / lowest.length])
   at = add(at, [0, 0, 4])
   let bend = random.uniform(-5, 25) * DEGREE
   const curl = random.uniform(9, 20) * DEGREE
@@ -221,7 +275,10 @@ function transformPelvis(p: PelvisShape, m: Mat3, size: number): PelvisShape {
     }
     return { spheres: out, wedges: b.wedges }
   }
-  const joint = (j: PelvisShape['leftAcetabulum']) => ({ centre: mulMat3Vec3(m, j.centre), radius: j.radius * size })
+  const joint = (j: PelvisShape['leftAcetabulum']) => ({
+    centre: mulMat3Vec3(m, j.centre),
+    radius: j.radius * size
+  })
   return {
     leftHip: mesh(p.leftHip),
     rightHip: mesh(p.rightHip),

@@ -1,7 +1,7 @@
 import { IDENTITY3, type Vec3 } from '../geometry/linear.js'
 import { createRandom } from '../random/random.js'
 import type { Volume } from '../volume/volume.js'
-import { addBone, type AxisGrid } from './bone-field.js'
+import { type AxisGrid, addBone } from './bone-field.js'
 import { drawBones, type Sex } from './bones.js'
 import { createNoise } from './noise.js'
 import { softTissue } from './soft-tissue.js'

@@ -1,8 +1,8 @@
 import { decodeBase64 } from '../base64.js'
 import type { Vec3 } from '../geometry/linear.js'
 import type { ShapePrior } from '../landmarks/shape-prior.js'
-import type { SphereMesh } from './sphere-mesh.js'
 import { SHAPE_MODEL_DATA } from './shape-model.data.js'
+import type { SphereMesh } from './sphere-mesh.js'
 
 /** One pelvis: three bones as sphere meshes, the 23 landmarks and the hip joints; mm, LPS axes, origin in its middle. */
 export interface PelvisShape {
@@ -56,7 +56,11 @@ export function pelvisShape(b: readonly number[]): PelvisShape {
     bones.set(bone.name, { spheres, wedges: wedges.get(bone.name)! })
     at += bone.spheres * 4
   }
-  const landmarks: Vec3[] = Array.from({ length: SHAPE_MODEL_DATA.landmarks }, (_, i) => [x[at + i * 3], x[at + i * 3 + 1], x[at + i * 3 + 2]])
+  const landmarks: Vec3[] = Array.from({ length: SHAPE_MODEL_DATA.landmarks }, (_, i) => [
+    x[at + i * 3],
+    x[at + i * 3 + 1],
+    x[at + i * 3 + 2]
+  ])
   at += SHAPE_MODEL_DATA.landmarks * 3
   const joint = (o: number) => ({ centre: [x[o], x[o + 1], x[o + 2]] as Vec3, radius: x[o + 3] })
   return {

@@ -10,7 +10,15 @@ import type { PelvisShape } from './shape-model.js'
  * layer, muscle and pelvic fat, bowel gas, rectum, bladder (with contrast sometimes), contrast in the bowel, a table.
  * @param low, high box that the random fields cover, mm
  */
-export function softTissue(random: Random, grid: AxisGrid, pelvis: PelvisShape, sex: Sex, low: Vec3, high: Vec3, table: boolean): Float32Array {
+export function softTissue(
+  random: Random,
+  grid: AxisGrid,
+  pelvis: PelvisShape,
+  sex: Sex,
+  low: Vec3,
+  high: Vec3,
+  table: boolean
+): Float32Array {
   const draw = (a: number, b: number) => random.uniform(a, b)
   const sample = (cell: number) => createNoise(random, cell, low, high)
   const extent = bounds(pelvis)
@@ -42,15 +50,33 @@ export function softTissue(random: Random, grid: AxisGrid, pelvis: PelvisShape, 
   const fattyLimit = draw(0.3, 1.5)
   const fattyHu = draw(-110, -50)
 
-  const gas = random.chance(0.75) ? { noise: sample(draw(14, 30)), wide: sample(60), limit: draw(1, 1.9), hu: draw(-950, -500) } : null
-  const stool = random.chance(0.35) ? { noise: sample(draw(8, 18)), limit: draw(1.7, 2.3), hu: draw(150, 600) } : null
+  const gas = random.chance(0.75)
+    ? { noise: sample(draw(14, 30)), wide: sample(60), limit: draw(1, 1.9), hu: draw(-950, -500) }
+    : null
+  const stool = random.chance(0.35)
+    ? { noise: sample(draw(8, 18)), limit: draw(1.7, 2.3), hu: draw(150, 600) }
+    : null
   const blob = (centre: Vec3, half: Vec3, hu: number) => ({ centre, half, hu })
   const blobs: ReturnType<typeof blob>[] = []
   if (random.chance(0.5))
-    blobs.push(blob([draw(-15, 15), back - draw(35, 60), draw(-50, 10)], [draw(8, 22), draw(8, 22), draw(15, 40)], draw(-950, -300)))
+    blobs.push(
+      blob(
+        [draw(-15, 15), back - draw(35, 60), draw(-50, 10)],
+        [draw(8, 22), draw(8, 22), draw(15, 40)],
+        draw(-950, -300)
+      )
+    )
   if (random.chance(0.6))
-    blobs.push(blob([draw(-12, 12), front + draw(20, 50), draw(-30, 15)], [draw(18, 42), draw(18, 36), draw(15, 38)], random.chance(0.3) ? draw(100, 500) : draw(0, 15)))
-  const bench = table ? { y: yBack + draw(2, 15), curve: draw(300, 900), hu: draw(-700, 0), inner: draw(-900, -300) } : null
+    blobs.push(
+      blob(
+        [draw(-12, 12), front + draw(20, 50), draw(-30, 15)],
+        [draw(18, 42), draw(18, 36), draw(15, 38)],
+        random.chance(0.3) ? draw(100, 500) : draw(0, 15)
+      )
+    )
+  const bench = table
+    ? { y: yBack + draw(2, 15), curve: draw(300, 900), hu: draw(-700, 0), inner: draw(-900, -300) }
+    : null
 
   const [nx, ny, nz] = grid.size
   const out = new Float32Array(nx * ny * nz)
@@ -62,9 +88,18 @@ export function softTissue(random: Random, grid: AxisGrid, pelvis: PelvisShape, 
       const y = grid.origin[1] + j * grid.spacing
       for (let i = 0; i < nx; i++) {
         const x = grid.origin[0] + i * grid.spacing
-        let depth = ((Math.abs(x / a) ** exponent + Math.abs((y - yMiddle) / b) ** exponent) ** (1 / exponent) - 1) * halfDepth
+        let depth =
+          ((Math.abs(x / a) ** exponent + Math.abs((y - yMiddle) / b) ** exponent) ** (1 / exponent) - 1) *
+          halfDepth
         if (z < crotch + 25) {
-          const thigh = (Math.hypot((Math.abs(x) - halfWidth * 0.5) / (halfWidth * 0.5), (y - yMiddle) / (halfDepth * 0.95)) - 1) * halfWidth * 0.5
+          const thigh =
+            (Math.hypot(
+              (Math.abs(x) - halfWidth * 0.5) / (halfWidth * 0.5),
+              (y - yMiddle) / (halfDepth * 0.95)
+            ) -
+              1) *
+            halfWidth *
+            0.5
           // Legs part over 25 mm, not at a knife's edge.
           const t = Math.min(1, (crotch + 25 - z) / 25)
           depth = depth * (1 - t) + Math.max(thigh, depth) * t
@@ -72,7 +107,9 @@ export function softTissue(random: Random, grid: AxisGrid, pelvis: PelvisShape, 
         let hu = -1000
         if (depth < 0) {
           const inside = depth < -fatMm
-          hu = inside ? muscleHu + fineHu * fine(x, y, z) + coarseHu * coarse(x, y, z) : -100 + 8 * fine(x, y, z)
+          hu = inside
+            ? muscleHu + fineHu * fine(x, y, z) + coarseHu * coarse(x, y, z)
+            : -100 + 8 * fine(x, y, z)
           if (inside && fatty(x, y, z) + fattyWide(x, y, z) > fattyLimit) hu = fattyHu
           const cavity = depth < -fatMm - 8 && y < back - 15
           if (gas && cavity && z > -45 && Math.abs(x) < halfWidth * 0.75) {
@@ -80,7 +117,10 @@ export function softTissue(random: Random, grid: AxisGrid, pelvis: PelvisShape, 
             hu += m * (gas.hu - hu)
           }
           for (const q of blobs) {
-            const r = ((x - q.centre[0]) / q.half[0]) ** 2 + ((y - q.centre[1]) / q.half[1]) ** 2 + ((z - q.centre[2]) / q.half[2]) ** 2
+            const r =
+              ((x - q.centre[0]) / q.half[0]) ** 2 +
+              ((y - q.centre[1]) / q.half[1]) ** 2 +
+              ((z - q.centre[2]) / q.half[2]) ** 2
             const m = clamp(1.5 - r)
             if (m > 0 && depth < -5) hu += m * (q.hu - hu)
           }
@@ -101,7 +141,6 @@ export function softTissue(random: Random, grid: AxisGrid, pelvis: PelvisShape, 
 }
 
 const clamp = (x: number): number => Math.min(1, Math.max(0, x))
-
 
 function bounds(p: PelvisShape): { low: Vec3; high: Vec3 } {
   const low = [Infinity, Infinity, Infinity]

@@ -99,6 +99,9 @@ export function meshDistance(mesh: SphereMesh, x: number, y: number, z: number):
   const out: WedgeDistance = { w0: 0, w1: 0, w2: 0, distance: 0 }
   let best = Number.POSITIVE_INFINITY
   for (let t = 0; t < mesh.wedges.length; t += 3)
-    best = Math.min(best, wedgeDistance(mesh.spheres, mesh.wedges[t], mesh.wedges[t + 1], mesh.wedges[t + 2], x, y, z, out))
+    best = Math.min(
+      best,
+      wedgeDistance(mesh.spheres, mesh.wedges[t], mesh.wedges[t + 1], mesh.wedges[t + 2], x, y, z, out)
+    )
   return best
 }

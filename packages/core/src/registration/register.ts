@@ -12,6 +12,7 @@ import { gradientNcc } from './similarity/gradient-ncc.js'
 import { localNcc } from './similarity/local-ncc.js'
 import { ncc } from './similarity/ncc.js'
 import type { Similarity, SimilarityFactory } from './similarity/similarity.js'
+import { supersampled } from './supersampling.js'
 
 /** A similarity by name, or one's own. */
 export type SimilarityChoice = 'ncc' | 'lncc' | 'gncc' | SimilarityFactory
@@ -28,6 +29,8 @@ export type PoseOptimiser = (problem: {
 export interface RegistrationLevel {
   /** Pixels of the X-ray averaged together, along each axis. */
   readonly binning: number
+  /** Rays averaged per pixel, along each axis (see `supersampled`); default 1. */
+  readonly supersampling?: number
   /** How far each variable may go from where the level starts; also the unit of the two radii below. */
   readonly bounds: PoseScale
   /** First step as a share of the bounds; default 0.3. */
@@ -92,7 +95,7 @@ const DEFAULT_PYRAMID: readonly (Omit<RegistrationLevel, 'binning'> & { pixelMm:
     rhoEnd: 0.05,
     similarity: 'lncc'
   },
-  { pixelMm: 6.4, bounds: { rotation: 6 * DEGREE, inPlane: 8, depth: 30 }, rhoEnd: 0.03, similarity: 'lncc' },
+  { pixelMm: 6.4, bounds: { rotation: 6 * DEGREE, inPlane: 8, depth: 30 }, rhoEnd: 0.01, similarity: 'lncc' },
   {
     pixelMm: 3.2,
     bounds: { rotation: 2.5 * DEGREE, inPlane: 3, depth: 15 },
@@ -108,11 +111,15 @@ const DEFAULT_PYRAMID: readonly (Omit<RegistrationLevel, 'binning'> & { pixelMm:
  * @param similarity the same on all levels; default: one that suits each
  */
 export const defaultLevels = (detector: Detector, similarity?: SimilarityChoice): RegistrationLevel[] =>
-  DEFAULT_PYRAMID.map(({ pixelMm, ...level }) => ({
-    ...level,
-    similarity: similarity ?? level.similarity,
-    binning: Math.max(1, Math.round(pixelMm / Math.max(detector.pixel[0], detector.pixel[1])))
-  }))
+  DEFAULT_PYRAMID.map(({ pixelMm, ...level }) => {
+    const binning = Math.max(1, Math.round(pixelMm / Math.max(detector.pixel[0], detector.pixel[1])))
+    return {
+      ...level,
+      similarity: similarity ?? level.similarity,
+      binning,
+      supersampling: pixelMm > 1.6 ? 2 : 1
+    }
+  })
 
 /** Similarities by name. */
 export const SIMILARITIES: Readonly<Record<'ncc' | 'lncc' | 'gncc', SimilarityFactory>> = {
@@ -199,9 +206,12 @@ export function registerIntensity(task: IntensityRegistration): RegistrationResu
 }
 
 function prepareLevel(task: IntensityRegistration, level: RegistrationLevel) {
-  const { binning } = level
-  if (!(Number.isInteger(binning) && binning >= 1))
-    throw new ArgumentError(`A level bins ${binning} pixels`, 'Give a whole number, 1 or more.')
+  const { binning, supersampling = 1 } = level
+  if (![binning, supersampling].every(x => Number.isInteger(x) && x >= 1))
+    throw new ArgumentError(
+      `A level bins ${binning} pixels and averages ${supersampling} rays`,
+      'Give whole numbers, 1 or more.'
+    )
   const coarse = binnedDetector(task.detector, binning)
   assertDetector(coarse)
   const choice = level.similarity ?? task.similarity ?? 'gncc'
@@ -210,7 +220,7 @@ function prepareLevel(task: IntensityRegistration, level: RegistrationLevel) {
   return {
     coarse,
     measure: factory(fixed, { weights }),
-    renderer: level.renderer ?? task.renderer
+    renderer: supersampled(level.renderer ?? task.renderer, supersampling)
   }
 }
 

@@ -1,4 +1,4 @@
-import { imageRange, type Image } from '../image/image.js'
+import { type Image, imageRange } from '../image/image.js'
 import type { Random } from '../random/random.js'
 import { boxBlur, smoothField } from './fields.js'
 
@@ -24,7 +24,11 @@ export interface AugmentOptions {
  * tissue, an in-plane similarity, gamma, slowly varying gain and offset, blur or sharpening, noise, erased patches, straight tools,
  * collimation. What it makes need not look real: it must be harder than reality in every respect.
  */
-export function augmentView(view: TrainingView, random: Random, options: AugmentOptions = {}): { image: Image; points: Float32Array } {
+export function augmentView(
+  view: TrainingView,
+  random: Random,
+  options: AugmentOptions = {}
+): { image: Image; points: Float32Array } {
   const k = options.strength ?? 1
   const { width, height } = view
   const draw = (low: number, high: number) => random.uniform(low, high)
@@ -34,11 +38,11 @@ export function augmentView(view: TrainingView, random: Random, options: Augment
   for (let i = 0; i < data.length; i++) data[i] = view.soft[i] * soften + view.bone[i] * boost
   let points = view.points
   if (options.inPlane !== false && k > 0) {
-    const moved = turnInPlane(
-      { width, height, data },
-      points,
-      { angle: k * draw(-0.2, 0.2), scale: Math.exp(k * draw(-0.12, 0.12)), shift: [k * draw(-0.1, 0.1) * width, k * draw(-0.1, 0.1) * height] }
-    )
+    const moved = turnInPlane({ width, height, data }, points, {
+      angle: k * draw(-0.2, 0.2),
+      scale: Math.exp(k * draw(-0.12, 0.12)),
+      shift: [k * draw(-0.1, 0.1) * width, k * draw(-0.1, 0.1) * height]
+    })
     data = moved.image.data
     points = moved.points
   }
@@ -87,7 +91,8 @@ function addNoise(data: Float32Array, random: Random, sigma: number): void {
     noiseTable = Float32Array.from({ length: NOISE_LENGTH }, () => 0)
     let s = 0x2545f491
     const uniform = () => ((s = (Math.imul(s, 1664525) + 1013904223) >>> 0) + 0.5) / 4294967296
-    for (let i = 0; i < NOISE_LENGTH; i++) noiseTable[i] = Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
+    for (let i = 0; i < NOISE_LENGTH; i++)
+      noiseTable[i] = Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
   }
   let at = random.integer(NOISE_LENGTH)
   let stride = 1 + 2 * random.integer(512)
@@ -109,7 +114,8 @@ function obstruct(data: Float32Array, width: number, height: number, random: Ran
     const x0 = random.integer(Math.max(1, width - w))
     const y0 = random.integer(Math.max(1, height - h))
     const value = random.next()
-    for (let y = y0; y < Math.min(height, y0 + h); y++) data.fill(value, y * width + x0, y * width + Math.min(width, x0 + w))
+    for (let y = y0; y < Math.min(height, y0 + h); y++)
+      data.fill(value, y * width + x0, y * width + Math.min(width, x0 + w))
   }
   if (random.chance(0.12 * k)) {
     const angle = random.uniform(0, Math.PI)
@@ -118,7 +124,8 @@ function obstruct(data: Float32Array, width: number, height: number, random: Ran
     const half = random.uniform(1, 5)
     for (let y = 0; y < height; y++)
       for (let x = 0; x < width; x++)
-        if (Math.abs((x - cx) * Math.cos(angle) + (y - cy) * Math.sin(angle)) < half) data[y * width + x] = 1.2
+        if (Math.abs((x - cx) * Math.cos(angle) + (y - cy) * Math.sin(angle)) < half)
+          data[y * width + x] = 1.2
   }
   if (random.chance(0.15 * k)) {
     const top = random.chance(0.5) ? random.integer(35) : 0

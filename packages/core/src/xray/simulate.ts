@@ -1,65 +1,170 @@
 import { ArgumentError } from '../errors.js'
+import { assertCamera, type Camera, centredDetector, PAPER_DETECTOR } from '../geometry/camera.js'
+import { IDENTITY4 } from '../geometry/linear.js'
 import type { Image } from '../image/image.js'
-import type { Random } from '../random/random.js'
-import { gaussianBlur, smoothField } from './fields.js'
+import { createRandom, type Random } from '../random/random.js'
+import { ATTENUATION } from './attenuation-tables.js'
+import { collimatorMask, collimatorOpening, insideOpening, type Opening } from './collimation.js'
+import { burnMarker, displayReading, type Marker } from './display.js'
+import { gaussianBlur } from './fields.js'
+import { heelField } from './heel.js'
+import { type Instrument, instrumentPaths, randomInstruments } from './instruments.js'
+import { CT_KEV, massAttenuation, type Metal } from './materials.js'
+import { countPhotons } from './noise.js'
+import { type MaterialIntegrals, primarySignal } from './primary.js'
+import { scatterField } from './scatter.js'
+import { assertXraySettings, type XraySettings } from './settings.js'
+import { meanEnergy, monoenergeticBeam, tungstenBeam } from './spectrum.js'
 
-/** How a detector sees line integrals. */
-export interface XrayConditions {
-  /** Photons a pixel where nothing attenuates. */
-  readonly photons: number
-  /** Standard deviation of the electronic noise, photons. */
-  readonly electronicNoise: number
-  /** Scatter as a share of the mean primary signal, a slowly varying field. */
-  readonly scatter: number
-  /** Standard deviation of the detector's blur, mm on the detector. */
-  readonly blurMm: number
+/** What was done to make an image; with the settings and the seed it can be made again. Plain JSON. */
+export interface XrayDescription {
+  readonly seed: number
+  /** As asked for; infinite photons are null, as JSON has no infinity. */
+  readonly settings: Omit<XraySettings, 'photons'> & { readonly photons: number | null }
+  /** As the detector weighs it, keV. */
+  readonly meanKev: number
+  readonly instruments: readonly Instrument[]
+  readonly opening: Opening | null
+  readonly marker: Marker | null
+  /** Line integrals (log) or shares of the open beam (linear) at the ends of the grey scale. */
+  readonly window: readonly [number, number]
 }
 
-/** Named conditions: what a run states beside its figures. */
-export const XRAY_PRESETS = {
-  /** No noise at all. */
-  ideal: { photons: Number.POSITIVE_INFINITY, electronicNoise: 0, scatter: 0, blurMm: 0 },
-  /** As the paper evaluates: a plain synthetic X-ray, with the noise of a normal dose. */
-  paper: { photons: 5e5, electronicNoise: 10, scatter: 0, blurMm: 0.3 },
-  /** A C-arm in use: scatter, blur and a tenth of the photons. */
-  'c-arm': { photons: 5e4, electronicNoise: 20, scatter: 0.25, blurMm: 0.8 }
-} as const satisfies Record<string, XrayConditions>
+export interface SimulatedXray {
+  /** Whole numbers 0 … 2^bits − 1. */
+  readonly image: Image
+  readonly bits: number
+  readonly intensity: 'linear' | 'log'
+  readonly bright: 'attenuation' | 'exposure'
+  /** The detector's reading before any display, photons a pixel (shares of the open beam without noise). */
+  readonly reading: Image
+  readonly applied: XrayDescription
+}
 
-export type XrayPreset = keyof typeof XRAY_PRESETS
+/** The stages that draw at random, each with a generator of its own, so that changing one leaves the others as they are. */
+const STAGES = ['instruments', 'collimation', 'scatter', 'noise', 'marker'] as const
+type Streams = { readonly [S in (typeof STAGES)[number]]: Random }
+
+const streamsOf = (seed: number): Streams =>
+  Object.fromEntries(STAGES.map((stage, i) => [stage, createRandom(Math.imul(seed, 0x9e3779b1) + i * 0x85ebca6b)])) as Streams
 
 /**
- * A detector reading from line integrals: I = photons · exp(−integral), scatter, blur, Poisson and electronic noise.
- * @param integrals dimensionless line integrals
- * @param pixelMm pixel size on the detector, mm
- * @returns photons a pixel (relative to 1 where `photons` is infinite)
+ * An X-ray as a C-arm would give it, from the materials on each ray: spectrum, instruments, heel effect, collimation, scatter,
+ * blur, noise, display, in this order.
+ * @param materials from {@link renderMaterials}, for this camera
+ * @throws ArgumentError for settings out of range or an image of another size, GeometryError for a degenerate camera
  */
-export function simulateReading(integrals: Image, pixelMm: number, conditions: XrayConditions, random: Random): Image {
-  if (!(conditions.photons > 0))
-    throw new ArgumentError(`A dose of ${conditions.photons} photons a pixel is not positive`, 'Give a positive number of photons, or infinity.')
-  const { width, height } = integrals
-  let reading: Float32Array = integrals.data.map(x => Math.exp(-x))
-  if (conditions.scatter > 0) {
-    let mean = 0
-    for (const x of reading) mean += x / reading.length
-    // Scatter follows the primary only over centimetres.
-    const smooth = gaussianBlur(reading, width, height, 40 / pixelMm)
-    const field = smoothField(random, width, height, 5, 4)
-    reading = reading.map((x, i) => x + conditions.scatter * (0.5 * mean + 0.5 * smooth[i]) * Math.max(0.2, 1 + 0.15 * field[i]))
+export function simulateXray(
+  materials: MaterialIntegrals,
+  camera: Camera,
+  settings: XraySettings,
+  options: { readonly seed?: number; readonly instruments?: readonly Instrument[] } = {}
+): SimulatedXray {
+  assertXraySettings(settings)
+  assertCamera(camera)
+  const { seed = 1 } = options
+  const [width, height] = camera.detector.size
+  if (!Number.isSafeInteger(seed)) throw new ArgumentError(`${seed} is not a seed`, 'Give a whole number.')
+  if (materials.width !== width || materials.height !== height)
+    throw new ArgumentError(
+      `The materials were rendered for ${materials.width} × ${materials.height} pixels, the detector has ${width} × ${height}`,
+      'Render them with the same camera.'
+    )
+  const streams = streamsOf(seed)
+  const instruments = [
+    ...(options.instruments ?? []),
+    ...randomInstruments(settings.instruments, camera.detector, streams.instruments)
+  ]
+  const beam =
+    settings.beam === 'monoenergetic' ? monoenergeticBeam(settings.energyKev) : tungstenBeam(settings, settings.csiMm)
+  const layers = { ...materials.layers }
+  for (const [metal, path] of Object.entries(instrumentPaths(instruments, camera)) as [Metal, Float32Array][]) {
+    const body = layers[metal]
+    const perMm = ATTENUATION[metal].density / 10
+    layers[metal] = path.map((mm, i) => mm * perMm + (body ? body[i] : 0))
   }
-  reading = gaussianBlur(reading, width, height, conditions.blurMm / pixelMm)
-  if (Number.isFinite(conditions.photons))
-    reading = reading.map(x => {
-      const expected = x * conditions.photons
-      return Math.max(0, poisson(expected, random) + conditions.electronicNoise * random.normal())
-    })
-  return { width, height, data: reading }
+  const primary = primarySignal({ width, height, layers }, beam)
+  const { reading, opening } = detect(primary, camera, settings, streams)
+  const open = Number.isFinite(settings.photons) ? settings.photons : 1
+  const { image, window } = displayReading(
+    reading,
+    open,
+    settings,
+    opening && ((u, v) => insideOpening(opening, u, v) > 0)
+  )
+  const marker = settings.marker ? burnMarker(image, settings.bits, streams.marker) : null
+  return {
+    image,
+    bits: settings.bits,
+    intensity: settings.scale,
+    bright: settings.bright,
+    reading,
+    applied: {
+      seed,
+      settings: { ...settings, photons: Number.isFinite(settings.photons) ? settings.photons : null },
+      meanKev: meanEnergy(beam),
+      instruments,
+      opening,
+      marker,
+      window
+    }
+  }
 }
 
-/** A Poisson draw: by counting for small means, by the normal limit above 30. */
-function poisson(mean: number, random: Random): number {
-  if (mean > 30) return Math.max(0, Math.round(mean + Math.sqrt(mean) * random.normal()))
-  const limit = Math.exp(-mean)
-  let k = 0
-  for (let p = random.next(); p > limit; p *= random.next()) k++
-  return k
+/**
+ * A detector reading from plain line integrals: the fast, monoenergetic way. Instruments, heel effect, collimation, scatter, blur
+ * and noise as the settings say; spectrum and display are left out.
+ * @param integrals dimensionless line integrals
+ * @param pixelMm pixel size on the detector, mm
+ * @param sdd source to detector, mm: for the heel effect and the size of instruments
+ * @returns photons a pixel (relative to 1 where `photons` is infinite)
+ * @throws ArgumentError for settings out of range
+ */
+export function simulateReading(
+  integrals: Image,
+  pixelMm: number,
+  settings: XraySettings,
+  random: Random,
+  sdd = PAPER_DETECTOR.sdd
+): Image {
+  assertXraySettings(settings)
+  const { width, height } = integrals
+  const camera: Camera = {
+    detector: centredDetector(sdd, [pixelMm, pixelMm], [width, height]),
+    cameraFromLps: IDENTITY4
+  }
+  assertCamera(camera)
+  const streams = streamsOf(random.integer(2 ** 31))
+  const data = integrals.data.slice()
+  const instruments = randomInstruments(settings.instruments, camera.detector, streams.instruments)
+  for (const [metal, path] of Object.entries(instrumentPaths(instruments, camera)) as [Metal, Float32Array][]) {
+    const mu = (massAttenuation(metal, CT_KEV) * ATTENUATION[metal].density) / 10
+    for (let i = 0; i < data.length; i++) data[i] += mu * path[i]
+  }
+  for (let i = 0; i < data.length; i++) data[i] = Math.exp(-data[i])
+  return detect({ width, height, data }, camera, settings, streams).reading
+}
+
+/** From what the patient lets through of an open beam of 1 to photons counted. */
+function detect(
+  primary: Image,
+  camera: Camera,
+  settings: XraySettings,
+  streams: Streams
+): { reading: Image; opening: Opening | null } {
+  const { width, height } = primary
+  const { detector } = camera
+  const pixelMm = Math.sqrt(detector.pixel[0] * detector.pixel[1])
+  const opening = collimatorOpening(width, height, settings, streams.collimation)
+  // What leaves the tube towards each pixel, before the patient.
+  const incident = heelField(detector, settings) ?? new Float32Array(width * height).fill(1)
+  if (opening) {
+    const mask = collimatorMask(width, height, opening, settings.collimatorLeak)
+    for (let i = 0; i < incident.length; i++) incident[i] *= mask[i]
+  }
+  const scatter = scatterField(primary, incident, pixelMm, settings, streams.scatter)
+  const signal = primary.data.map((t, i) => t * incident[i] + (scatter ? scatter[i] : 0))
+  const data = gaussianBlur(signal, width, height, settings.blurMm / pixelMm)
+  countPhotons(data, settings.photons, settings.electronicNoise, streams.noise)
+  return { reading: { width, height, data }, opening }
 }

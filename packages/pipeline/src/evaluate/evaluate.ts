@@ -38,7 +38,11 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
   /** After each view: for pictures. `registration` is null where it failed. */
-  readonly onView?: (view: EvaluatedView, registration: Registration | null, xray: Image) => void | Promise<void>
+  readonly onView?: (
+    view: EvaluatedView,
+    registration: Registration | null,
+    xray: Image
+  ) => void | Promise<void>
 }
 
 /** Points on the bone's surface used as targets where no reference landmarks are given. */
@@ -55,7 +59,11 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
   const { preset = 'paper', seed = 1 } = options
   const started = performance.now()
   const targets = options.targets ?? defaultTargets(patient, seed)
-  const views = evaluationViews(heightRange(patient.landmarks, patient.isocenter), options.views, createRandom(seed + 4242))
+  const views = evaluationViews(
+    heightRange(patient.landmarks, patient.isocenter),
+    options.views,
+    createRandom(seed + 4242)
+  )
   const renderer = createReferenceRenderer(patient.volume)
   const rows: EvaluatedView[] = []
   for (const [index, view] of views.entries()) {
@@ -66,7 +74,15 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
       fraction: index / views.length,
       detail: best === undefined ? undefined : `last ${best.toFixed(2)} mm`
     })
-    const { row, registration, xray } = await evaluateView(registrar, renderer, view, index, targets, preset, seed)
+    const { row, registration, xray } = await evaluateView(
+      registrar,
+      renderer,
+      view,
+      index,
+      targets,
+      preset,
+      seed
+    )
     rows.push(row)
     await options.onView?.(row, registration, xray)
   }
@@ -82,7 +98,9 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
       preset,
       renderer: 'reference (float64, exact through the trilinear volume)',
       seed,
-      targets: options.targets ? `${targets.length} reference landmarks` : `${targets.length} points on the bone surface`,
+      targets: options.targets
+        ? `${targets.length} reference landmarks`
+        : `${targets.length} points on the bone surface`,
       views: viewsName(options.views)
     },
     detector: patient.detector,
@@ -106,7 +124,12 @@ async function evaluateView(
   const { patient } = registrar
   const truth = poseFromView(view, patient.isocenter)
   const camera: Camera = { detector: patient.detector, cameraFromLps: truth }
-  const reading = simulateReading(renderer.render(camera), patient.detector.pixel[0], XRAY_PRESETS[preset], createRandom(seed * 1009 + index))
+  const reading = simulateReading(
+    renderer.render(camera),
+    patient.detector.pixel[0],
+    XRAY_PRESETS[preset],
+    createRandom(seed * 1009 + index)
+  )
   const xray = integralsFromReading(reading)
   const visibleLandmarks = patient.landmarks.filter(p => {
     const { u, v } = project(camera, p)
@@ -130,13 +153,26 @@ async function evaluateView(
     }
   } catch (error) {
     if (!(error instanceof RayposeError) || error instanceof CancelledError) throw error
-    const row = { ...base, initialPose: null, finalPose: null, initial: null, final: null, similarity: null, timings: null, failure: error.message }
+    const row = {
+      ...base,
+      initialPose: null,
+      finalPose: null,
+      initial: null,
+      final: null,
+      similarity: null,
+      timings: null,
+      failure: error.message
+    }
     return { row, registration: null, xray }
   }
 }
 
 const viewsName = (count: number): string =>
-  count === 81 ? "the paper's 81 views" : count === 27 ? "27 of the paper's 81 views, a Latin square" : `${count} random views of the paper's range`
+  count === 81
+    ? "the paper's 81 views"
+    : count === 27
+      ? "27 of the paper's 81 views, a Latin square"
+      : `${count} random views of the paper's range`
 
 function defaultTargets(patient: Patient, seed: number): Vec3[] {
   const low = [0, 1, 2].map(k => Math.min(...patient.landmarks.map(p => p[k])) - TARGET_MARGIN)

@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { randomUUID } from 'node:crypto'
 
 /**
  * Writes a file whole or not at all: to a temporary name in the same folder, flushed, then renamed over the target.

@@ -1,7 +1,7 @@
+import { readFile } from 'node:fs/promises'
 import { FileNotFoundError } from '@raypose/core'
 import { PELVIS_MODEL } from '@raypose/models'
 import { loadWeights, type Network } from '@raypose/network'
-import { readFile } from 'node:fs/promises'
 
 /**
  * Reads a network: a file, or the shipped pelvis network.
@@ -9,7 +9,11 @@ import { readFile } from 'node:fs/promises'
  */
 export async function readModel(path?: string): Promise<Network> {
   const bytes = await readFile(path ?? PELVIS_MODEL).catch(cause => {
-    throw new FileNotFoundError(`The network ${path ?? PELVIS_MODEL.pathname} cannot be read`, 'Give a file that "raypose pretrain" wrote (network.rpw).', { cause })
+    throw new FileNotFoundError(
+      `The network ${path ?? PELVIS_MODEL.pathname} cannot be read`,
+      'Give a file that "raypose pretrain" wrote (network.rpw).',
+      { cause }
+    )
   })
   return loadWeights(bytes)
 }

@@ -1,5 +1,5 @@
-import { FileFormatError, FileNotFoundError, RayposeError } from '@raypose/core'
 import { readFile, stat } from 'node:fs/promises'
+import { FileFormatError, FileNotFoundError, RayposeError } from '@raypose/core'
 
 /** Turns an error of the file system into one that says what to do. */
 export function fileError(path: string, error: unknown): RayposeError {
@@ -8,7 +8,9 @@ export function fileError(path: string, error: unknown): RayposeError {
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return new FileNotFoundError(`${path} does not exist`, 'Check the path.', { cause: error })
   if (code === 'ERR_FS_FILE_TOO_LARGE')
-    return new FileFormatError(`${path} is larger than 2 GiB`, 'Crop the volume, or give its DICOM slices.', { cause: error })
+    return new FileFormatError(`${path} is larger than 2 GiB`, 'Crop the volume, or give its DICOM slices.', {
+      cause: error
+    })
   return new FileNotFoundError(
     `${path} cannot be read (${code ?? (error instanceof Error ? error.message : String(error))})`,
     'Check its permissions and the disk.',

@@ -1,3 +1,5 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { CancelledError, FileFormatError, FileNotFoundError } from '@raypose/core'
 import {
   chooseSeries,
@@ -8,8 +10,6 @@ import {
   type SeriesInfo,
   volumeFromSeries
 } from '@raypose/formats'
-import { readdir, stat } from 'node:fs/promises'
-import { join, relative } from 'node:path'
 import type { OnProgress } from '../types.js'
 import { fileError, readBytes } from './read-bytes.js'
 
@@ -21,7 +21,10 @@ export interface ReadCtOptions {
 }
 
 /** Which DICOM series a CT was read from. */
-export type SeriesSource = Pick<SeriesInfo, 'seriesUid' | 'studyUid' | 'description' | 'seriesNumber' | 'count'>
+export type SeriesSource = Pick<
+  SeriesInfo,
+  'seriesUid' | 'studyUid' | 'description' | 'seriesNumber' | 'count'
+>
 
 /** A CT, and where it came from. */
 export interface ReadCt extends LoadedVolume {
@@ -72,7 +75,9 @@ export async function readCt(path: string, options: ReadCtOptions = {}): Promise
   })
   const notes = [...loaded.notes]
   if (listing.series.length > 1)
-    notes.push(`${path} holds ${listing.series.length} series; this one was taken: ${description || seriesUid}.`)
+    notes.push(
+      `${path} holds ${listing.series.length} series; this one was taken: ${description || seriesUid}.`
+    )
   return { ...loaded, notes, path, series: { seriesUid, studyUid, description, seriesNumber, count } }
 }
 
@@ -110,11 +115,18 @@ async function filesWithin(folder: string): Promise<string[]> {
     const entries = await readdir(here, { withFileTypes: true }).catch(error => {
       throw fileError(here, error)
     })
-    for (const entry of entries.filter(e => !e.name.startsWith('.')).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of entries
+      .filter(e => !e.name.startsWith('.'))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = join(here, entry.name)
       // A link is followed to a file, never to a folder, which could lead in a circle.
       const isFile =
-        entry.isFile() || (entry.isSymbolicLink() && (await stat(path).then(s => s.isFile(), () => false)))
+        entry.isFile() ||
+        (entry.isSymbolicLink() &&
+          (await stat(path).then(
+            s => s.isFile(),
+            () => false
+          )))
       if (isFile) found.push(path)
       else if (entry.isDirectory()) open.push(path)
     }

@@ -1,8 +1,8 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { BundleError, type Detector, type Vec3, type Volume } from '@raypose/core'
 import { readNrrd, writeNrrd } from '@raypose/formats'
 import { loadWeights, type Network, saveWeights } from '@raypose/network'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { z } from 'zod'
 import { writeFileAtomic, writeJsonAtomic } from '../files/atomic.js'
 import { sha256 } from '../files/hash.js'
@@ -73,7 +73,10 @@ export interface Patient {
 /** Writes a patient folder; the manifest comes last, so a folder that has one is whole. */
 export async function writePatient(
   folder: string,
-  parts: Omit<PatientManifest, 'format' | 'formatVersion' | 'version' | 'created' | 'files'> & { network: Network; volume: Volume<Int16Array> }
+  parts: Omit<PatientManifest, 'format' | 'formatVersion' | 'version' | 'created' | 'files'> & {
+    network: Network
+    volume: Volume<Int16Array>
+  }
 ): Promise<PatientManifest> {
   const { network, volume, ...rest } = parts
   const networkBytes = saveWeights(network)
@@ -101,20 +104,29 @@ const AGAIN = 'Prepare the patient again with "raypose prepare".'
  */
 export async function openPatient(folder: string): Promise<Patient> {
   const text = await readFile(join(folder, NAMES.manifest), 'utf8').catch(() => null)
-  if (text === null) throw new BundleError(`${folder} is not a prepared patient: it has no ${NAMES.manifest}`, `Give the folder that "raypose prepare --out" wrote.`)
+  if (text === null)
+    throw new BundleError(
+      `${folder} is not a prepared patient: it has no ${NAMES.manifest}`,
+      `Give the folder that "raypose prepare --out" wrote.`
+    )
   const manifest = parseManifest(folder, text)
   const bytes = async (key: 'network' | 'volume'): Promise<Uint8Array> => {
     const path = join(folder, NAMES[key])
     const b = await readFile(path).catch(() => null)
     if (b === null) throw new BundleError(`${path} is missing`, AGAIN)
     const { sha256: expected, bytes: length } = manifest.files[key]
-    if (b.byteLength !== length) throw new BundleError(`${path} has ${b.byteLength} bytes, not ${length}: it is cut short or altered`, AGAIN)
+    if (b.byteLength !== length)
+      throw new BundleError(
+        `${path} has ${b.byteLength} bytes, not ${length}: it is cut short or altered`,
+        AGAIN
+      )
     if (sha256(b) !== expected) throw new BundleError(`${path} was changed since it was written`, AGAIN)
     return b
   }
   const [networkBytes, volumeBytes] = await Promise.all([bytes('network'), bytes('volume')])
   const { volume } = readNrrd(volumeBytes, NAMES.volume)
-  if (!(volume.data instanceof Int16Array)) throw new BundleError(`${NAMES.volume} does not hold 16-bit HU values`, AGAIN)
+  if (!(volume.data instanceof Int16Array))
+    throw new BundleError(`${NAMES.volume} does not hold 16-bit HU values`, AGAIN)
   return {
     manifest,
     detector: manifest.detector,
@@ -143,7 +155,10 @@ function parseManifest(folder: string, text: string): PatientManifest {
   const parsed = manifestSchema.safeParse(json)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
-    throw new BundleError(`${join(folder, NAMES.manifest)} is not a patient's manifest: ${issue.path.join('.') || 'it'} ${issue.message}`, AGAIN)
+    throw new BundleError(
+      `${join(folder, NAMES.manifest)} is not a patient's manifest: ${issue.path.join('.') || 'it'} ${issue.message}`,
+      AGAIN
+    )
   }
   return parsed.data
 }

@@ -5,11 +5,11 @@ import {
   fitShapePrior,
   gridViews,
   nearestPoint,
-  pelvisLandmarkPrior,
   PELVIS_LANDMARKS,
-  pointCells,
   PoseError,
   type PreparedVolume,
+  pelvisLandmarkPrior,
+  pointCells,
   type RefinedLandmark,
   refineLandmarks,
   type Vec3,
@@ -21,12 +21,13 @@ import type { OnProgress } from '../types.js'
 import { cameraAt } from './locate.js'
 import type { PrepareSettings } from './options.js'
 
-/** Fewest landmarks that must agree in 3D for a patient to be prepared. */
+/** Fewest landmarks that must agree with the shape prior for a patient to be prepared. */
 const LEAST_LANDMARKS = 8
 
 /**
  * Phases 2a and 2b (paper section 2): N on the K views, rays back-projected and merged, moved to the bone's surface. A landmark whose
  * rays do not agree, or which lies where no pelvis has it, is placed by the shape prior and then moved to the surface.
+ * @param check called between views; throws to stop
  * @throws VolumeError without bone in the window; PoseError if too few landmarks agree
  */
 export async function patientLandmarks(
@@ -36,13 +37,15 @@ export async function patientLandmarks(
   detector: Detector,
   isocenter: Vec3,
   o: PrepareSettings,
-  onProgress?: OnProgress
+  onProgress?: OnProgress,
+  check: () => void = () => {}
 ): Promise<PatientLandmark[]> {
   const views = gridViews(o.views)
   const cameras = views.map(v => cameraAt(detector, v, isocenter))
   const renderer = createWasmRenderer(prepared)
   const detections: Awaited<ReturnType<LandmarkDetector['detect']>> = []
   for (const [i, camera] of cameras.entries()) {
+    check()
     onProgress?.({ stage: `Detecting landmarks in ${cameras.length} views`, fraction: i / cameras.length })
     detections.push(...(await network.detect([renderer.render(camera).data])))
   }
@@ -50,25 +53,39 @@ export async function patientLandmarks(
   onProgress?.({ stage: 'Back-projecting landmarks onto the bone', fraction: 0 })
   const surface = pointCells(boneSurface(volume, { window: o.boneWindow }))
   const found = refineLandmarks(detections, cameras, surface, { backProjection: o.backProjection })
-  const agreeing = found.filter(l => l.point).length
-  if (agreeing < LEAST_LANDMARKS)
+  const trust = found.map(l => Math.max(0.05, l.rays.support || 0))
+  const fit = fitShapePrior(
+    pelvisLandmarkPrior(),
+    found.map(l => l.point),
+    trust
+  )
+  // Points that lie to each other as landmarks of a pelvis do: anything else gives points too, but not such ones.
+  const agreeing = fit ? fit.residuals.filter(r => r <= o.priorGateMm).length : 0
+  if (!fit || agreeing < LEAST_LANDMARKS)
     throw new PoseError(
-      `Only ${agreeing} of ${found.length} landmarks were found in 3D`,
+      `Only ${agreeing} of ${found.length} landmarks were found in 3D where a pelvis has them`,
       'Check that the CT holds a whole pelvis; give its centre with --isocenter, or a better model with --model.'
     )
-  const trust = found.map(l => Math.max(0.05, l.rays.support || 0))
-  const fit = fitShapePrior(pelvisLandmarkPrior(), found.map(l => l.point), trust)!
   return found.map((l, i) => {
     const residual = fit.residuals[i]
     const far = l.point !== null && residual > o.priorGateMm
     if (l.point && !far) return entry(i, l, l.point, residual, 'rays')
     const near = nearestPoint(surface, fit.landmarks[i], o.priorGateMm)
-    const reason = far ? `${residual.toFixed(0)} mm from where the shape prior has it` : (l.reason ?? 'its rays do not agree')
+    const reason = far
+      ? `${residual.toFixed(0)} mm from where the shape prior has it`
+      : (l.reason ?? 'its rays do not agree')
     return entry(i, l, near?.point ?? fit.landmarks[i], residual, 'prior', reason)
   })
 }
 
-function entry(i: number, l: RefinedLandmark, point: Vec3, residual: number, source: 'rays' | 'prior', reason?: string): PatientLandmark {
+function entry(
+  i: number,
+  l: RefinedLandmark,
+  point: Vec3,
+  residual: number,
+  source: 'rays' | 'prior',
+  reason?: string
+): PatientLandmark {
   const known = (x: number) => (Number.isFinite(x) ? x : null)
   const { name, side } = PELVIS_LANDMARKS.landmarks[i]
   return {

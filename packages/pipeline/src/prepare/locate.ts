@@ -37,20 +37,25 @@ const LEAST_SCORE = 3
 /**
  * Finds the pelvis in a CT: front views at every height, the one where the network is surest, then twice the
  * middle of the landmarks back-projected from a few views around it.
+ * @param check called between views; throws to stop
  * @throws VolumeError if there is no bone, or no height where the network sees a pelvis
  */
 export async function locatePelvis(
   volume: Volume,
   network: LandmarkDetector,
   detector: Detector,
-  onProgress?: OnProgress
+  onProgress?: OnProgress,
+  check: () => void = () => {}
 ): Promise<Located> {
-  const coarse = volume.spacing.some(s => s < LOOK_MM / 1.5) ? resampleVolume(volume, { spacing: LOOK_MM }) : volume
+  const coarse = volume.spacing.some(s => s < LOOK_MM / 1.5)
+    ? resampleVolume(volume, { spacing: LOOK_MM })
+    : volume
   const renderer = createWasmRenderer(coarse)
   try {
     const candidates = candidateCentres(coarse)
     let best: Located | null = null
     for (const [i, centre] of candidates.entries()) {
+      check()
       onProgress?.({ stage: 'Looking for the pelvis', fraction: i / candidates.length })
       const [found] = await look(renderer, network, detector, centre, [front(0, 0)])
       const score = found.reduce((s, d) => s + d.confidence, 0)
@@ -67,7 +72,11 @@ export async function locatePelvis(
       const found = await look(renderer, network, detector, isocenter, views)
       const cameras = views.map(v => cameraAt(detector, v, isocenter))
       const points = backProject(found, cameras)
-      const fit = fitShapePrior(pelvisLandmarkPrior(), points.map(p => p.point), points.map(p => Math.max(0.05, p.support || 0)))
+      const fit = fitShapePrior(
+        pelvisLandmarkPrior(),
+        points.map(p => p.point),
+        points.map(p => Math.max(0.05, p.support || 0))
+      )
       if (!fit) break
       isocenter = fittedCentre(fit)
     }
@@ -84,7 +93,13 @@ export const cameraAt = (detector: Detector, view: View, isocenter: Vec3): Camer
   cameraFromLps: poseFromView(view, isocenter)
 })
 
-async function look(renderer: Renderer, network: LandmarkDetector, detector: Detector, centre: Vec3, views: readonly View[]): Promise<Detection[][]> {
+async function look(
+  renderer: Renderer,
+  network: LandmarkDetector,
+  detector: Detector,
+  centre: Vec3,
+  views: readonly View[]
+): Promise<Detection[][]> {
   return network.detect(views.map(v => renderer.render(cameraAt(detector, v, centre)).data))
 }
 
@@ -122,6 +137,9 @@ function candidateCentres(v: Volume): Vec3[] {
     centres.push([p[0], p[1] - 20, p[2]])
   }
   if (centres.length === 0)
-    throw new VolumeError('The CT holds no bone: nothing above 250 HU', 'Check that the values are Hounsfield units and the volume is a CT.')
+    throw new VolumeError(
+      'The CT holds no bone: nothing above 250 HU',
+      'Check that the values are Hounsfield units and the volume is a CT.'
+    )
   return centres
 }

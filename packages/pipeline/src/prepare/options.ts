@@ -1,4 +1,12 @@
-import { type BackProjectionOptions, BACK_PROJECTION_GRID, type BoneWindow, PAPER_BONE_WINDOW, TRAINING_GRID, type Vec3, type ViewGrid } from '@raypose/core'
+import {
+  BACK_PROJECTION_GRID,
+  type BackProjectionOptions,
+  type BoneWindow,
+  PAPER_BONE_WINDOW,
+  TRAINING_GRID,
+  type Vec3,
+  type ViewGrid
+} from '@raypose/core'
 import type { OnProgress } from '../types.js'
 
 /** How much time goes into a patient. */

@@ -1,3 +1,5 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import {
   CancelledError,
   createRandom,
@@ -9,13 +11,11 @@ import {
   prepareWasmVolume,
   randomView,
   type Vec3,
-  type ViewGrid,
   VIEW_AXES,
+  type ViewGrid,
   type Volume
 } from '@raypose/core'
 import { createDetector, type Network } from '@raypose/network'
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { writeFileAtomic, writeJsonAtomic } from '../files/atomic.js'
 import { sha256 } from '../files/hash.js'
 import { type PatientLandmark, type PatientManifest, writePatient } from '../patient/bundle.js'
@@ -26,14 +26,18 @@ import { type Accuracy, accuracyOf } from '../training/validation.js'
 import { renderTrainingView } from '../training/view-source.js'
 import { patientLandmarks } from './landmarks.js'
 import { locatePelvis } from './locate.js'
-import { type PrepareOptions, prepareDefaults, type PrepareSettings } from './options.js'
+import { type PrepareOptions, type PrepareSettings, prepareDefaults } from './options.js'
 
 /** What is kept of the CT: everything that a C-arm's rays to the pelvis meet, mm to each side of the isocentre. */
 const KEEP: Vec3 = [240, 190, 230]
 
-/** Views held out to validate N′: a tenth of those it learns from. */
-const VALIDATION_SHARE = 0.1
+/** Views to learn from: so many before the first step, so many new ones each step, the last {@link POOL} of them kept. */
+const FIRST_VIEWS = 160
+const FRESH_VIEWS = 2
 const POOL = 1200
+/** Views held out to validate N′: a tenth of those it learns from (paper section 2), within reason. */
+const validationCount = (steps: number) =>
+  Math.round(Math.min(120, Math.max(16, 0.1 * (FIRST_VIEWS + FRESH_VIEWS * steps))))
 
 /**
  * Phase 2 of the paper: from a CT, alone, to a patient folder that X-rays can be registered with.
@@ -41,11 +45,19 @@ const POOL = 1200
  * @param network N of phase 1
  * @throws VolumeError, PoseError as the steps; CancelledError when `signal` aborts (what was done is kept)
  */
-export async function preparePatient(volume: Volume, network: Network, options: PrepareOptions): Promise<PatientManifest> {
+export async function preparePatient(
+  volume: Volume,
+  network: Network,
+  options: PrepareOptions
+): Promise<PatientManifest> {
   const o = prepareDefaults(options)
   const progress = options.onProgress ?? (() => {})
   const check = () => {
-    if (options.signal?.aborted) throw new CancelledError('Preparation was stopped', 'Run the same command again to go on where it stopped.')
+    if (options.signal?.aborted)
+      throw new CancelledError(
+        'Preparation was stopped',
+        'Run the same command again to go on where it stopped.'
+      )
   }
   const started = performance.now()
   const times: Record<string, number> = {}
@@ -57,37 +69,57 @@ export async function preparePatient(volume: Volume, network: Network, options: 
   const detector = trainedDetector(network)
   const work = join(o.out, '.preparing')
   const ctHash = hashVolume(volume)
-  const stage = await openWork(work, { ct: ctHash, network: sha256(new Uint8Array(network.parameters.buffer)), ...o, out: undefined })
+  const stage = await openWork(work, {
+    ct: ctHash,
+    network: sha256(new Uint8Array(network.parameters.buffer)),
+    ...o,
+    out: undefined
+  })
 
   const general = await createDetector(network, { threads: o.threads })
   try {
     let isocenter = o.isocenter ?? (stage.landmarks?.isocenter as Vec3 | undefined)
     let score: number | undefined = stage.landmarks?.score
-    if (!isocenter) ({ isocenter, score } = await locatePelvis(volume, general, detector, progress))
+    if (!isocenter) ({ isocenter, score } = await locatePelvis(volume, general, detector, progress, check))
     check()
     lap('locate')
     const ct = cropAround(volume, isocenter)
     const landmarks =
-      stage.landmarks?.landmarks ?? (await patientLandmarks(ct, prepareWasmVolume(ct), general, detector, isocenter, o, progress))
+      stage.landmarks?.landmarks ??
+      (await patientLandmarks(ct, prepareWasmVolume(ct), general, detector, isocenter, o, progress, check))
     await writeJsonAtomic(join(work, 'landmarks.json'), { isocenter, score, landmarks })
     check()
     lap('landmarks')
 
     const { bone, soft } = patientLayers(ct)
     const validation = validationViews(bone, soft, detector, landmarks, isocenter, o)
-    const before = accuracyOf(await general.detect(validation.images), validation.points, detector.size, validation.mmPerPixel)
+    const before = accuracyOf(
+      await general.detect(validation.images),
+      validation.points,
+      detector.size,
+      validation.mmPerPixel
+    )
     lap('validation views')
     const curve: [number, number][] = stage.curve
     const trained = await trainNetwork({
       spec: network.spec,
-      source: { kind: 'patient', seed: o.seed, detector, range: widened(o.range, 7 / 6), bone, soft, slot: 0, landmarks: landmarks.map(l => l.point), isocenter },
+      source: {
+        kind: 'patient',
+        seed: o.seed,
+        detector,
+        range: widened(o.range, 7 / 6),
+        bone,
+        soft,
+        landmarks: landmarks.map(l => l.point),
+        isocenter
+      },
       batch: {
         batchSize: 8,
         sigmaPixels: o.sigmaMm / detector.pixel[0],
         seed: o.seed + 1,
         poolSize: POOL,
-        firstViews: 160,
-        freshViews: 2,
+        firstViews: FIRST_VIEWS,
+        freshViews: FRESH_VIEWS,
         augment: 1
       },
       steps: o.steps,
@@ -104,7 +136,11 @@ export async function preparePatient(volume: Volume, network: Network, options: 
       signal: options.signal,
       onStep: s => {
         if (s.step % 10 === 0) curve.push([s.step, s.loss])
-        progress({ stage: 'Retraining for this patient', fraction: s.progress, detail: `loss ${s.loss.toFixed(3)}` })
+        progress({
+          stage: 'Retraining for this patient',
+          fraction: s.progress,
+          detail: `loss ${s.loss.toFixed(3)}`
+        })
       },
       onCheckpoint: async (_, bytes) => {
         await writeFileAtomic(join(work, 'checkpoint.bin'), bytes)
@@ -116,7 +152,12 @@ export async function preparePatient(volume: Volume, network: Network, options: 
     progress({ stage: 'Writing the patient', fraction: 0 })
     const manifest = await writePatient(o.out, {
       isocenter: [isocenter[0], isocenter[1], isocenter[2]],
-      detector: { sdd: detector.sdd, pixel: [...detector.pixel], size: [...detector.size], principalPoint: [...detector.principalPoint] },
+      detector: {
+        sdd: detector.sdd,
+        pixel: [...detector.pixel],
+        size: [...detector.size],
+        principalPoint: [...detector.principalPoint]
+      },
       landmarks: weighted(landmarks, after),
       provenance: {
         ct: { sha256: ctHash, ...options.source },
@@ -155,10 +196,16 @@ export function trainedDetector(network: Network): Detector {
 
 /** The CT around the isocentre as 16-bit HU. */
 function cropAround(volume: Volume, c: Vec3): Volume<Int16Array> {
-  const box = { min: [c[0] - KEEP[0], c[1] - KEEP[1], c[2] - KEEP[2]] as Vec3, max: [c[0] + KEEP[0], c[1] + KEEP[1], c[2] + KEEP[2]] as Vec3 }
+  const box = {
+    min: [c[0] - KEEP[0], c[1] - KEEP[1], c[2] - KEEP[2]] as Vec3,
+    max: [c[0] + KEEP[0], c[1] + KEEP[1], c[2] + KEEP[2]] as Vec3
+  }
   const cropped = cropToBox(volume, box)
   if (cropped.data instanceof Int16Array) return cropped as Volume<Int16Array>
-  return { ...cropped, data: Int16Array.from(cropped.data, x => Math.max(-32768, Math.min(32767, Math.round(x)))) }
+  return {
+    ...cropped,
+    data: Int16Array.from(cropped.data, x => Math.max(-32768, Math.min(32767, Math.round(x))))
+  }
 }
 
 /** Landmarks that N′ finds well count more (the paper's own suggestion, section 4): 1/variance with a floor of 1 mm. */
@@ -182,18 +229,23 @@ function validationViews(
 ): ValidationSet {
   const random = createRandom(o.seed + 77)
   const patient = {
-    bone: createWasmRenderer(bone, { slot: 1 }),
-    soft: createWasmRenderer(soft, { slot: 1 }),
+    bone: createWasmRenderer(bone),
+    soft: createWasmRenderer(soft),
     landmarks: landmarks.map(l => l.point),
     isocenter
   }
   const images: Float32Array[] = []
   const points: Float32Array[] = []
-  for (let i = 0; i < POOL * VALIDATION_SHARE; i++) {
-    const view = renderTrainingView(patient, { detector, cameraFromLps: poseFromView(randomView(o.range, random), isocenter) })
+  for (let i = 0; i < validationCount(o.steps); i++) {
+    const view = renderTrainingView(patient, {
+      detector,
+      cameraFromLps: poseFromView(randomView(o.range, random), isocenter)
+    })
     images.push(view.bone.map((b, j) => b + view.soft[j]))
     points.push(view.points)
   }
+  patient.bone.dispose()
+  patient.soft.dispose()
   return { images, points, mmPerPixel: (detector.pixel[0] * PAPER_SOURCE_TO_ISOCENTER) / detector.sdd }
 }
 

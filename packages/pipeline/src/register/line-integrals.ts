@@ -1,8 +1,11 @@
-import type { Image } from '@raypose/core'
+import { type Image, imageRange } from '@raypose/core'
 import type { Xray } from '@raypose/formats'
 
 /** Least share of the unattenuated reading that is told from noise: line integrals end at 12. */
 const FLOOR = 6e-6
+
+/** Share of the range that is added above the brightest pixel of a negative. */
+const NEGATIVE_MARGIN = 0.01
 
 /**
  * −log(I / I₀) of a detector reading, I₀ being its brightest pixels (99.9th percentile): what passes beside the patient, or
@@ -20,8 +23,9 @@ export function lineIntegrals(xray: Pick<Xray, 'image' | 'intensity' | 'bright'>
   if (intensity === 'log')
     return bright === 'attenuation' ? image : { ...image, data: image.data.map(x => -x) }
   if (bright === 'exposure') return integralsFromReading(image)
-  // A reading shown as a negative: bright where little arrives.
-  let top = Number.NEGATIVE_INFINITY
-  for (const x of image.data) top = Math.max(top, x)
+  // A reading shown as a negative: bright where little arrives. What value "nothing arrives" has is not stored; the
+  // brightest pixel is taken to let through 1 %, as the thickest part of a pelvis about does.
+  const { min, max } = imageRange(image)
+  const top = max + NEGATIVE_MARGIN * (max - min)
   return integralsFromReading({ ...image, data: image.data.map(x => top - x) })
 }

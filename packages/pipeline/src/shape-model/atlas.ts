@@ -1,6 +1,6 @@
-import { FileFormatError, FileNotFoundError } from '@raypose/core'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { FileFormatError, FileNotFoundError } from '@raypose/core'
 import type { Points } from './align.js'
 
 /** Surfaces of several patients in correspondence: vertex k of a bone is the same anatomical point in all. */
@@ -25,7 +25,11 @@ export async function readAtlas(folder: string): Promise<SurfaceAtlas> {
       const b = await readFile(join(folder, file))
       return b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength) as ArrayBuffer
     } catch (cause) {
-      throw new FileNotFoundError(`The atlas file ${join(folder, file)} cannot be read`, 'Give the folder that holds atlas.json.', { cause })
+      throw new FileNotFoundError(
+        `The atlas file ${join(folder, file)} cannot be read`,
+        'Give the folder that holds atlas.json.',
+        { cause }
+      )
     }
   }
   const json = JSON.parse(new TextDecoder().decode(await bytes('atlas.json'))) as AtlasJson
@@ -34,10 +38,15 @@ export async function readAtlas(folder: string): Promise<SurfaceAtlas> {
     const v = new Float32Array(await bytes(b.vertices))
     const [patients, count] = b.vertices_shape
     if (v.length !== patients * count * 3)
-      throw new FileFormatError(`${b.vertices} holds ${v.length} numbers, not ${patients * count * 3}`, 'The file is cut short; copy it again.')
+      throw new FileFormatError(
+        `${b.vertices} holds ${v.length} numbers, not ${patients * count * 3}`,
+        'The file is cut short; copy it again.'
+      )
     bones.set(name, {
       faces: new Uint32Array(await bytes(b.faces)),
-      vertices: Array.from({ length: patients }, (_, p) => Float64Array.from(v.subarray(p * count * 3, (p + 1) * count * 3)))
+      vertices: Array.from({ length: patients }, (_, p) =>
+        Float64Array.from(v.subarray(p * count * 3, (p + 1) * count * 3))
+      )
     })
   }
   return {

@@ -2,7 +2,10 @@
  * Eigen-decomposition of a symmetric n×n matrix (row-major) by cyclic Jacobi rotations.
  * @returns eigenvalues in descending order and the eigenvectors as rows, in the same order
  */
-export function symmetricEigen(matrix: ArrayLike<number>, n: number): { values: number[]; vectors: number[][] } {
+export function symmetricEigen(
+  matrix: ArrayLike<number>,
+  n: number
+): { values: number[]; vectors: number[][] } {
   const a = Float64Array.from(matrix)
   const v = new Float64Array(n * n)
   for (let i = 0; i < n; i++) v[i * n + i] = 1

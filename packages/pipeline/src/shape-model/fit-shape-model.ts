@@ -3,7 +3,14 @@ import { fitAcetabulum } from './acetabulum.js'
 import { alignShapes, type Points, transformPoints } from './align.js'
 import { atlasLandmarks, type SurfaceAtlas } from './atlas.js'
 import { symmetricEigen } from './eigen.js'
-import { clusterBalls, medialBalls, refineSpheres, spheresFromClusters, vertexNormals, wedgesFromClusters } from './sphere-mesh-fit.js'
+import {
+  clusterBalls,
+  medialBalls,
+  refineSpheres,
+  spheresFromClusters,
+  vertexNormals,
+  wedgesFromClusters
+} from './sphere-mesh-fit.js'
 
 /**
  * A linear shape model: every shape is `mean + Σ bₖ·modes[k]`, bₖ standard normal. The vector holds, in this order, the spheres of
@@ -21,14 +28,31 @@ export interface FittedShapeModel {
 /** Fits sphere meshes of `spheres[bone]` spheres to every patient of the atlas and takes the principal components. */
 export function fitShapeModel(
   atlas: SurfaceAtlas,
-  options: { spheres: Record<string, number>; modes: number; rounds?: number; leaveOut?: readonly string[]; log?: (line: string) => void }
+  options: {
+    spheres: Record<string, number>
+    modes: number
+    rounds?: number
+    leaveOut?: readonly string[]
+    log?: (line: string) => void
+  }
 ): FittedShapeModel {
   const log = options.log ?? (() => {})
   const keep = atlas.patients.map((_, i) => i).filter(i => !options.leaveOut?.includes(atlas.patients[i]))
   const names = [...atlas.bones.keys()]
   const whole = keep.map(p => concat(names.map(b => atlas.bones.get(b)!.vertices[p])))
   const fits = alignShapes(whole)
-  const aligned = keep.map((p, i) => new Map(names.map(b => [b, transformPoints(atlas.bones.get(b)!.vertices[p], fits[i].rotation, fits[i].centre, [0, 0, 0])] as const)))
+  const aligned = keep.map(
+    (p, i) =>
+      new Map(
+        names.map(
+          b =>
+            [
+              b,
+              transformPoints(atlas.bones.get(b)!.vertices[p], fits[i].rotation, fits[i].centre, [0, 0, 0])
+            ] as const
+        )
+      )
+  )
   const rows: number[][] = keep.map(() => [])
   const bones: FittedShapeModel['bones'] = []
   for (const name of names) {
@@ -52,18 +76,32 @@ export function fitShapeModel(
   aligned.forEach((a, i) => {
     const l = atlasLandmarks(atlas, a)
     rows[i].push(...l)
-    for (const [bone, inferior, superior] of [['left-hip', 11, 13], ['right-hip', 10, 12]] as const) {
+    for (const [bone, inferior, superior] of [
+      ['left-hip', 11, 13],
+      ['right-hip', 10, 12]
+    ] as const) {
       const side = bone === 'left-hip' ? 1 : -1
-      const guess: Vec3 = [0, 1, 2].map(k => (l[inferior * 3 + k] + l[superior * 3 + k]) / 2) as unknown as Vec3
+      const guess: Vec3 = [0, 1, 2].map(
+        k => (l[inferior * 3 + k] + l[superior * 3 + k]) / 2
+      ) as unknown as Vec3
       const v = a.get(bone)!
-      rows[i].push(...fitAcetabulum(v, vertexNormals(v, atlas.bones.get(bone)!.faces), [guess[0] + side * 6, guess[1], guess[2]]))
+      rows[i].push(
+        ...fitAcetabulum(v, vertexNormals(v, atlas.bones.get(bone)!.faces), [
+          guess[0] + side * 6,
+          guess[1],
+          guess[2]
+        ])
+      )
     }
   })
   return { bones, landmarks: atlas.landmarks.length, ...principalComponents(rows, options.modes) }
 }
 
 /** Mean and the first `count` principal components, each scaled to one standard deviation. */
-export function principalComponents(rows: readonly number[][], count: number): { mean: Float64Array; modes: Float64Array[]; explained: number } {
+export function principalComponents(
+  rows: readonly number[][],
+  count: number
+): { mean: Float64Array; modes: Float64Array[]; explained: number } {
   const n = rows.length
   const d = rows[0].length
   const mean = new Float64Array(d)
@@ -80,7 +118,8 @@ export function principalComponents(rows: readonly number[][], count: number): {
   const modes = Array.from({ length: Math.min(count, n - 1) }, (_, m) => {
     const mode = new Float64Array(d)
     // With X = U·S·Vᵀ, Xᵀ·uₘ = sₘ·vₘ, and one standard deviation is sₘ/√(n−1).
-    for (let i = 0; i < n; i++) for (let k = 0; k < d; k++) mode[k] += (vectors[m][i] * x[i][k]) / Math.sqrt(n - 1)
+    for (let i = 0; i < n; i++)
+      for (let k = 0; k < d; k++) mode[k] += (vectors[m][i] * x[i][k]) / Math.sqrt(n - 1)
     return mode
   })
   const total = values.reduce((a, b) => a + b, 0)

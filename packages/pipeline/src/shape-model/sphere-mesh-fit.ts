@@ -114,10 +114,17 @@ export function wedgesFromClusters(label: Int32Array, faces: Uint32Array): Uint1
   const edges = new Map<string, number[]>()
   const inTriangle = new Set<string>()
   for (let f = 0; f < faces.length; f += 3) {
-    const set = [...new Set([label[faces[f]], label[faces[f + 1]], label[faces[f + 2]]])].sort((a, b) => a - b)
+    const set = [...new Set([label[faces[f]], label[faces[f + 1]], label[faces[f + 2]]])].sort(
+      (a, b) => a - b
+    )
     if (set.length === 3) {
       triangles.set(set.join(), set)
-      for (const [a, b] of [[0, 1], [0, 2], [1, 2]]) inTriangle.add(`${set[a]},${set[b]}`)
+      for (const [a, b] of [
+        [0, 1],
+        [0, 2],
+        [1, 2]
+      ])
+        inTriangle.add(`${set[a]},${set[b]}`)
     } else if (set.length === 2) edges.set(set.join(), set)
   }
   const out: number[] = []
@@ -166,7 +173,18 @@ export function refineSpheres(mesh: SphereMesh, vertices: Points, normals: Point
         const dy = vertices[i + 1] - s[a + 1]
         const dz = vertices[i + 2] - s[a + 2]
         if (dx * dx + dy * dy + dz * dz > 3600) continue
-        if (wedgeDistance(s, wedges[t], wedges[t + 1], wedges[t + 2], vertices[i], vertices[i + 1], vertices[i + 2], out) < best) {
+        if (
+          wedgeDistance(
+            s,
+            wedges[t],
+            wedges[t + 1],
+            wedges[t + 2],
+            vertices[i],
+            vertices[i + 1],
+            vertices[i + 2],
+            out
+          ) < best
+        ) {
           best = out.distance
           at = t
           w0 = out.w0
@@ -177,7 +195,11 @@ export function refineSpheres(mesh: SphereMesh, vertices: Points, normals: Point
       if (!Number.isFinite(best)) continue
       rms += best * best
       const d = Math.max(-4, Math.min(4, best))
-      for (const [k, w] of [[0, w0], [1, w1], [2, w2]] as const) {
+      for (const [k, w] of [
+        [0, w0],
+        [1, w1],
+        [2, w2]
+      ] as const) {
         const c = wedges[at + k] * 5
         sum[c] += w * d * normals[i]
         sum[c + 1] += w * d * normals[i + 1]
@@ -191,7 +213,8 @@ export function refineSpheres(mesh: SphereMesh, vertices: Points, normals: Point
     for (let c = 0; c < count; c++) {
       const n = sum[c * 5 + 4]
       if (n < 1e-6) continue
-      for (let k = 0; k < 3; k++) s[c * 4 + k] += (1.2 * sum[c * 5 + k]) / n - 0.02 * (s[c * 4 + k] - start[c * 4 + k])
+      for (let k = 0; k < 3; k++)
+        s[c * 4 + k] += (1.2 * sum[c * 5 + k]) / n - 0.02 * (s[c * 4 + k] - start[c * 4 + k])
       s[c * 4 + 3] = Math.max(1, s[c * 4 + 3] + (0.8 * sum[c * 5 + 3]) / n)
     }
   }

@@ -70,7 +70,11 @@ const quantise = (data: Float32Array): Uint16Array => {
   return out
 }
 
-const store = (v: TrainingView): StoredView => ({ bone: quantise(v.bone), soft: quantise(v.soft), points: v.points })
+const store = (v: TrainingView): StoredView => ({
+  bone: quantise(v.bone),
+  soft: quantise(v.soft),
+  points: v.points
+})
 
 function load(v: StoredView, width: number, height: number): TrainingView {
   const expand = (q: Uint16Array) => {

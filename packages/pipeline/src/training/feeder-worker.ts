@@ -5,10 +5,16 @@ import { patientSource, phantomSource } from './view-source.js'
 
 // Renders, augments and encodes batches, one for each message, beside the thread that trains.
 const { source, batch } = workerData as FeederData
-const next = createBatchMaker(source.kind === 'phantoms' ? phantomSource(source) : patientSource(source), batch)
+const next = createBatchMaker(
+  source.kind === 'phantoms' ? phantomSource(source) : patientSource(source),
+  batch
+)
 
 parentPort!.on('message', () => {
   const started = performance.now()
   const { images, targets } = next()
-  parentPort!.postMessage({ images, targets, seconds: (performance.now() - started) / 1000 }, [images.buffer, targets.buffer])
+  parentPort!.postMessage({ images, targets, seconds: (performance.now() - started) / 1000 }, [
+    images.buffer,
+    targets.buffer
+  ])
 })

@@ -21,7 +21,6 @@ export type SourceConfig =
       readonly range: ViewGrid
       readonly bone: PreparedVolume
       readonly soft: PreparedVolume
-      readonly slot: number
       readonly landmarks: readonly (Vec3 | null)[]
       readonly isocenter: Vec3
     }
@@ -55,7 +54,14 @@ export type TrainerRequest =
   | { kind: 'parameters' }
 
 export type TrainerReply =
-  | { kind: 'step'; status: 'ok' | 'diverged'; step: number; loss: number; gradientNorm: number; seconds: number }
+  | {
+      kind: 'step'
+      status: 'ok' | 'diverged'
+      step: number
+      loss: number
+      gradientNorm: number
+      seconds: number
+    }
   | { kind: 'validate'; accuracy: Accuracy }
   | { kind: 'checkpoint'; bytes: Uint8Array }
   | { kind: 'restore'; step: number }

@@ -13,7 +13,12 @@ import { phantomPatient, renderTrainingView, trainingPhantom } from './view-sour
 const VALIDATION_SEED = 900_000_000
 
 /** Views of phantoms that no training sees, over the paper's range, as plain line integrals. */
-export function phantomValidation(detector: Detector, phantoms: number, viewsEach: number, spacing: number): ValidationSet {
+export function phantomValidation(
+  detector: Detector,
+  phantoms: number,
+  viewsEach: number,
+  spacing: number
+): ValidationSet {
   const random = createRandom(VALIDATION_SEED)
   const images: Float32Array[] = []
   const points: Float32Array[] = []

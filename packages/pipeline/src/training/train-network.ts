@@ -1,6 +1,6 @@
+import { Worker } from 'node:worker_threads'
 import { BackendError, CancelledError, ModelError } from '@raypose/core'
 import type { NetworkSpec } from '@raypose/network'
-import { Worker } from 'node:worker_threads'
 import type { Batch, BatchOptions } from './batches.js'
 import type { SourceConfig, TrainerReply, TrainerRequest, ValidationSet } from './messages.js'
 import type { Accuracy } from './validation.js'
@@ -70,7 +70,13 @@ export async function trainNetwork(o: TrainOptions): Promise<TrainResult> {
     workerData: { source: o.source, batch: { ...o.batch, spec: o.spec } }
   })
   const trainer = new Worker(new URL('./trainer-worker.js', import.meta.url), {
-    workerData: { spec: o.spec, batchSize: o.batch.batchSize, threads: o.threads, parameters: o.parameters, seed: o.seed }
+    workerData: {
+      spec: o.spec,
+      batchSize: o.batch.batchSize,
+      threads: o.threads,
+      parameters: o.parameters,
+      seed: o.seed
+    }
   })
   try {
     const ask = await connectTrainer(trainer)
@@ -92,20 +98,45 @@ export async function trainNetwork(o: TrainOptions): Promise<TrainResult> {
     while (progress() < 1) {
       if (o.signal?.aborted) {
         await save()
-        throw new CancelledError(`Training was stopped at step ${step}`, 'Run the same command again to go on from the last checkpoint.')
+        throw new CancelledError(
+          `Training was stopped at step ${step}`,
+          'Run the same command again to go on from the last checkpoint.'
+        )
       }
       const { images, targets, seconds: feedSeconds } = await feed()
-      const lr = o.learningRate * Math.min(1, (step + 1) / o.warmUp) * (0.5 + 0.5 * Math.cos(Math.PI * progress())) + 1e-6
-      const r = await ask({ kind: 'step', images, targets, hyper: { lr, ...(o.averageDecay === undefined ? {} : { averageDecay: o.averageDecay }) } }, [images.buffer, targets.buffer])
+      const lr =
+        o.learningRate * Math.min(1, (step + 1) / o.warmUp) * (0.5 + 0.5 * Math.cos(Math.PI * progress())) +
+        1e-6
+      const r = await ask(
+        {
+          kind: 'step',
+          images,
+          targets,
+          hyper: { lr, ...(o.averageDecay === undefined ? {} : { averageDecay: o.averageDecay }) }
+        },
+        [images.buffer, targets.buffer]
+      )
       if (r.status === 'diverged') {
         if (++failures >= 3)
-          throw new ModelError(`Training diverged at step ${step}: the loss is not finite`, 'Lower the learning rate, or resume from an earlier checkpoint.')
+          throw new ModelError(
+            `Training diverged at step ${step}: the loss is not finite`,
+            'Lower the learning rate, or resume from an earlier checkpoint.'
+          )
         continue
       }
       failures = 0
       step = r.step
       average = Number.isNaN(average) ? r.loss : 0.98 * average + 0.02 * r.loss
-      o.onStep?.({ step, steps: o.steps, loss: average, gradientNorm: r.gradientNorm, lr, progress: progress(), trainSeconds: r.seconds, feedSeconds })
+      o.onStep?.({
+        step,
+        steps: o.steps,
+        loss: average,
+        gradientNorm: r.gradientNorm,
+        lr,
+        progress: progress(),
+        trainSeconds: r.seconds,
+        feedSeconds
+      })
       if (o.checkpointEvery && step % o.checkpointEvery === 0) await save()
       if (o.validateEvery && step % o.validateEvery === 0 && progress() < 1) await validate()
     }

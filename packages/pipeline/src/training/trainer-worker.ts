@@ -1,5 +1,5 @@
-import { createDetector, createTrainer } from '@raypose/network'
 import { parentPort, workerData } from 'node:worker_threads'
+import { createDetector, createTrainer } from '@raypose/network'
 import type { TrainerData, TrainerReply, TrainerRequest } from './messages.js'
 import { accuracyOf } from './validation.js'
 
@@ -11,7 +11,11 @@ async function answer(request: TrainerRequest): Promise<TrainerReply> {
   switch (request.kind) {
     case 'step': {
       const started = performance.now()
-      const { status, step, loss, gradientNorm } = await trainer.train(request.images, request.targets, request.hyper)
+      const { status, step, loss, gradientNorm } = await trainer.train(
+        request.images,
+        request.targets,
+        request.hyper
+      )
       return { kind: 'step', status, step, loss, gradientNorm, seconds: (performance.now() - started) / 1000 }
     }
     case 'validate': {

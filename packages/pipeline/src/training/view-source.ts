@@ -3,15 +3,15 @@ import {
   createRandom,
   createWasmRenderer,
   type Detector,
-  type PhantomLayers,
   MU_WATER,
+  type PhantomLayers,
+  type PreparedVolume,
   phantomLayers,
   poseFromView,
-  type PreparedVolume,
   project,
   type Random,
-  randomView,
   type Renderer,
+  randomView,
   type TrainingView,
   type Vec3,
   type ViewGrid,
@@ -49,7 +49,13 @@ export function renderTrainingView(patient: LayeredPatient, camera: Camera): Tra
     const { u, v, depth } = project(camera, p)
     if (depth > 0) points.set([u, v], i * 2)
   })
-  return { width, height, bone: patient.bone.render(camera).data, soft: patient.soft.render(camera).data, points }
+  return {
+    width,
+    height,
+    bone: patient.bone.render(camera).data,
+    soft: patient.soft.render(camera).data,
+    points
+  }
 }
 
 /** Layers of a phantom behind renderers. */
@@ -101,7 +107,15 @@ export function phantomSource(options: PhantomSourceOptions): ViewSource {
 
 /** A phantom as training wants it: neighbours sometimes missing, the scan sometimes cut short at either end. */
 export function trainingPhantom(seed: number, spacing: number): PhantomLayers {
-  return phantomLayers({ seed, spacing, completeness: 0.88, modeLimit: 2.5, wide: true, cutChance: 0.35, softSpacing: 4 })
+  return phantomLayers({
+    seed,
+    spacing,
+    completeness: 0.88,
+    modeLimit: 2.5,
+    wide: true,
+    cutChance: 0.35,
+    softSpacing: 4
+  })
 }
 
 /** Views of one patient, whose prepared layers may be shared with other threads. */
@@ -111,21 +125,25 @@ export function patientSource(options: {
   readonly range: ViewGrid
   readonly bone: PreparedVolume
   readonly soft: PreparedVolume
-  readonly slot: number
   readonly landmarks: readonly (Vec3 | null)[]
   readonly isocenter: Vec3
 }): ViewSource {
   const random = createRandom(options.seed ^ 0x5eed)
   const patient: LayeredPatient = {
-    bone: createWasmRenderer(options.bone, { slot: options.slot }),
-    soft: createWasmRenderer(options.soft, { slot: options.slot }),
+    bone: createWasmRenderer(options.bone),
+    soft: createWasmRenderer(options.soft),
     landmarks: options.landmarks,
     isocenter: options.isocenter
   }
   return () => randomTrainingView(patient, options.detector, options.range, random)
 }
 
-function randomTrainingView(patient: LayeredPatient, detector: Detector, range: ViewGrid, random: Random): TrainingView {
+function randomTrainingView(
+  patient: LayeredPatient,
+  detector: Detector,
+  range: ViewGrid,
+  random: Random
+): TrainingView {
   const view = randomView(range, random)
   return renderTrainingView(patient, { detector, cameraFromLps: poseFromView(view, patient.isocenter) })
 }

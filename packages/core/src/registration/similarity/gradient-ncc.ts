@@ -1,23 +1,31 @@
 import type { Image } from '../../image/image.js'
 import { correlate, prepareSignal } from './correlation.js'
 import { assertSameSize, type Similarity, type SimilarityOptions, weightsOf } from './similarity.js'
+import { createSmoothing } from './smoothing.js'
+
+export interface GradientNccOptions extends SimilarityOptions {
+  /** Standard deviation of the Gaussian by which both images are smoothed first, pixels; default 1.5. 0: not at all. */
+  readonly smoothing?: number
+}
 
 /**
  * Gradient correlation (Penney et al., IEEE TMI 1998): the mean of the normalised cross-correlations of the two Sobel derivatives,
  * in [−1, 1]. Blind to gain, offset and most of what varies slowly (scatter, soft tissue, heel effect).
  * @throws ArgumentError for weights that do not fit; the result throws it for an image of another size
  */
-export function gradientNcc(fixed: Image, options: SimilarityOptions = {}): Similarity {
+export function gradientNcc(fixed: Image, options: GradientNccOptions = {}): Similarity {
   const { width, height } = fixed
-  const weights = derivativeWeights(fixed, weightsOf(fixed, options.weights))
+  const given = weightsOf(fixed, options.weights)
+  const smooth = createSmoothing(fixed, given, options.smoothing ?? 1.5)
+  const weights = derivativeWeights(fixed, given)
   const alongU = new Float64Array(width * height)
   const alongV = new Float64Array(width * height)
-  sobel(fixed, alongU, alongV)
+  sobel(smooth(fixed), alongU, alongV)
   const u = prepareSignal(alongU, weights)
   const v = prepareSignal(alongV, weights)
   return moving => {
     assertSameSize({ width, height }, moving)
-    sobel(moving, alongU, alongV)
+    sobel(smooth(moving), alongU, alongV)
     return 0.5 * (correlate(u, alongU) + correlate(v, alongV))
   }
 }

@@ -1,0 +1,99 @@
+import type { XraySettings } from './settings.js'
+
+/** A noiseless beam of one energy on a perfect detector, shown as line integrals: a DRR. */
+const IDEAL: XraySettings = {
+  beam: 'monoenergetic',
+  energyKev: 70,
+  kvp: 120,
+  aluminiumMm: 4.3,
+  copperMm: 0,
+  anodeDegrees: 12,
+  csiMm: 0.5,
+  heel: 0,
+  heelDirectionDegrees: 90,
+  scatter: 0,
+  scatterMm: 25,
+  scatterVariation: 0.15,
+  instruments: 0,
+  collimation: 'none',
+  fieldWidth: 0.9,
+  fieldHeight: 0.9,
+  fieldTurnDegrees: 0,
+  collimatorLeak: 0.005,
+  blurMm: 0,
+  photons: Number.POSITIVE_INFINITY,
+  electronicNoise: 0,
+  scale: 'log',
+  bright: 'attenuation',
+  windowLow: 0,
+  windowHigh: 100,
+  contrast: 1,
+  gamma: 1,
+  bits: 16,
+  marker: false
+}
+
+/** Named conditions: what a run states beside its figures. */
+export const XRAY_PRESETS = {
+  /** No noise at all. */
+  ideal: IDEAL,
+  /** As the paper evaluates: a plain synthetic X-ray of 120 kV, with the noise of a normal dose. */
+  paper: { ...IDEAL, beam: 'polychromatic', photons: 5e5, electronicNoise: 10, blurMm: 0.3 },
+  /** A C-arm in use: scatter, blur, heel effect and a tenth of the photons; fluoroscopy's dark bone. */
+  'c-arm': {
+    ...IDEAL,
+    beam: 'polychromatic',
+    kvp: 85,
+    aluminiumMm: 3.5,
+    copperMm: 0.1,
+    heel: 0.5,
+    scatter: 0.25,
+    blurMm: 0.8,
+    photons: 5e4,
+    electronicNoise: 20,
+    bright: 'exposure',
+    windowLow: 0.5,
+    windowHigh: 99.5,
+    bits: 12
+  },
+  /** A C-arm at a fiftieth of the normal dose. */
+  'low-dose': {
+    ...IDEAL,
+    beam: 'polychromatic',
+    kvp: 75,
+    aluminiumMm: 3.5,
+    copperMm: 0.1,
+    heel: 0.5,
+    scatter: 0.35,
+    blurMm: 1,
+    photons: 1e4,
+    electronicNoise: 6,
+    bright: 'exposure',
+    windowLow: 0.5,
+    windowHigh: 99.5,
+    bits: 12
+  },
+  /** Everything at once: hardly any dose, instruments, a narrow field, a marker, 8 bits. */
+  worst: {
+    ...IDEAL,
+    beam: 'polychromatic',
+    kvp: 75,
+    aluminiumMm: 3,
+    heel: 1,
+    scatter: 0.4,
+    instruments: 4,
+    collimation: 'random',
+    blurMm: 1.2,
+    photons: 8e3,
+    electronicNoise: 6,
+    bright: 'exposure',
+    windowLow: 1,
+    windowHigh: 99,
+    contrast: 1.2,
+    gamma: 0.8,
+    bits: 8,
+    marker: true
+  }
+} as const satisfies Record<string, XraySettings>
+
+export type XrayPreset = keyof typeof XRAY_PRESETS

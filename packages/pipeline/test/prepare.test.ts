@@ -1,0 +1,119 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createPhantom, poseErrors, XrayError } from '@raypose/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+// From dist: training runs in worker files of its own there.
+import {
+  createRegistrar,
+  evaluatePatient,
+  openPatient,
+  type Patient,
+  preparePatient,
+  readModel
+} from '../dist/index.js'
+
+const phantom = createPhantom({ seed: 31, spacing: 2, size: [164, 123, 144] })
+let root: string
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'raypose-prepare-'))
+})
+afterAll(() => rm(root, { recursive: true, force: true }))
+
+describe('from a CT to a registered X-ray', () => {
+  let patient: Patient
+
+  it('prepares a patient from the CT alone, and goes on after it was stopped', async () => {
+    const network = await readModel()
+    const out = join(root, 'patient')
+    const stages: string[] = []
+    const stop = new AbortController()
+    const run = (signal?: AbortSignal) =>
+      preparePatient(phantom.ct, network, {
+        out,
+        steps: 6,
+        maxSeconds: 300,
+        signal,
+        onProgress: p => {
+          if (stages.at(-1) !== p.stage) stages.push(p.stage)
+          if (p.stage.startsWith('Retraining') && p.fraction > 0.3) stop.abort()
+        }
+      })
+    await expect(run(stop.signal)).rejects.toMatchObject({ code: 'cancelled' })
+    // Nothing that could be taken for a patient, but the work so far.
+    expect(await readdir(out)).toEqual(['.preparing'])
+    const found = JSON.parse(await readFile(join(out, '.preparing', 'landmarks.json'), 'utf8'))
+    stages.length = 0
+    const manifest = await run()
+    expect(stages.some(s => s.startsWith('Looking') || s.startsWith('Detecting'))).toBe(false)
+    expect(manifest.landmarks.map(l => l.point)).toEqual(
+      found.landmarks.map((l: { point: number[] }) => l.point)
+    )
+    expect(await readdir(out)).not.toContain('.preparing')
+    patient = await openPatient(out)
+  })
+
+  it('finds the isocentre and landmarks near the true ones', () => {
+    phantom.isocenter.forEach((x, i) => expect(Math.abs(patient.isocenter[i] - x)).toBeLessThan(15))
+    const errors = patient.landmarks
+      .map((p, i) => Math.hypot(...p.map((x, k) => x - phantom.landmarks[i][k])))
+      .sort((a, b) => a - b)
+    expect(errors[11]).toBeLessThan(12)
+  })
+
+  it('registers hidden views within the success threshold, measured at landmarks it never saw', async () => {
+    const registrar = await createRegistrar(patient)
+    const seen: number[] = []
+    const e = await evaluatePatient(registrar, {
+      views: 3,
+      seed: 5,
+      targets: phantom.landmarks,
+      onView: v => void seen.push(v.index)
+    })
+    await registrar.dispose()
+    expect(seen).toEqual([0, 1, 2])
+    expect(e.successes).toBeGreaterThanOrEqual(2)
+    const row = e.views.find(v => v.final)!
+    // The row's figures follow from the poses beside them.
+    expect(row.final!.tre).toBeCloseTo(
+      poseErrors(e.detector, row.finalPose!, row.truth, phantom.landmarks).tre,
+      9
+    )
+  })
+
+  it('refuses an X-ray of another size, an empty one, and one with NaN', async () => {
+    const registrar = await createRegistrar(patient)
+    const image = (value: number, width = 240) => ({
+      width,
+      height: 188,
+      data: new Float32Array(width * 188).fill(value)
+    })
+    await expect(registrar.register(image(1, 200), patient.detector)).rejects.toThrow(/200 × 188/)
+    await expect(registrar.register(image(1), patient.detector)).rejects.toThrow(XrayError)
+    const broken = image(0)
+    broken.data[77] = Number.NaN
+    await expect(registrar.register(broken, patient.detector)).rejects.toThrow(/not a finite number/)
+    await registrar.dispose()
+  })
+})
+
+describe('a CT that cannot be prepared', () => {
+  it('has no bone', async () => {
+    const ct = { ...phantom.ct, data: phantom.ct.data.map(x => Math.min(x, 150)) }
+    await expect(
+      preparePatient(ct, await readModel(), { out: join(root, 'none'), steps: 1 })
+    ).rejects.toMatchObject({ code: 'volume', message: expect.stringMatching(/no bone/) })
+  })
+
+  it('shows no pelvis', async () => {
+    // Blocks of bone in a box of water.
+    const data = phantom.ct.data.map((_, i) => (i % 7919 < 900 && (i >> 9) % 5 === 0 ? 400 : 0))
+    const attempt = preparePatient({ ...phantom.ct, data }, await readModel(), {
+      out: join(root, 'blocks'),
+      steps: 1
+    })
+    await expect(attempt).rejects.toMatchObject({
+      message: expect.stringMatching(/No pelvis|landmarks were found in 3D/)
+    })
+  })
+})
