@@ -6,7 +6,6 @@ import { distance, type Vec3 } from '../src/geometry/linear.js'
 import { DEGREE } from '../src/geometry/rotation.js'
 import type { View } from '../src/geometry/view.js'
 import { landmarkPosition, mirrorPermutation, PELVIS_LANDMARKS } from '../src/landmarks/definitions.js'
-import { heatMapGrid, softTargets, targetLength } from '../src/landmarks/targets.js'
 import {
   axisSamples,
   BACK_PROJECTION_GRID,
@@ -194,97 +193,5 @@ describe('view grids', () => {
     expect(Math.max(...z)).toBeLessThanOrEqual(15 + 127.5)
     expect(Math.min(...z)).toBeLessThan(-70)
     expect(Math.max(...z)).toBeGreaterThan(100)
-  })
-})
-
-describe('soft targets', () => {
-  const grid = heatMapGrid([240, 192])
-  const options = { grid, imageSize: [240, 188], sigmaMm: 7, pixelMm: [1.6, 1.6] } as const
-  const n = 48 * 60 + 1
-
-  it('have the cells of a stride of 4 and one bin more', () => {
-    expect(grid).toEqual({ columns: 60, rows: 48, stride: 4 })
-    expect(targetLength(grid)).toBe(n)
-    expect(() => heatMapGrid([240, 190])).toThrow(ArgumentError)
-  })
-
-  it('are Gaussians in millimetres that sum to 1, with the bin "absent" at 0', () => {
-    const uv = [101.3, 77.2, 1, 2, 239, 187]
-    const t = softTargets(uv, options)
-    expect(t.length).toBe(3 * n)
-    for (let k = 0; k < 3; k++) {
-      const cells = t.subarray(k * n, (k + 1) * n - 1)
-      expect(cells.reduce((s, x) => s + x, 0)).toBeCloseTo(1, 5)
-      expect(t[(k + 1) * n - 1]).toBe(0)
-      // Ratio of two cells from the definition: exp of the difference of squared distances in mm.
-      const d2 = (c: number, r: number) =>
-        ((4 * c + 1.5 - uv[2 * k]) * 1.6) ** 2 + ((4 * r + 1.5 - uv[2 * k + 1]) * 1.6) ** 2
-      const c = Math.min(58, Math.round((uv[2 * k] - 1.5) / 4))
-      const r = Math.min(46, Math.round((uv[2 * k + 1] - 1.5) / 4))
-      expect(cells[r * 60 + c + 1] / cells[r * 60 + c]).toBeCloseTo(
-        Math.exp((d2(c, r) - d2(c + 1, r)) / 98),
-        5
-      )
-      expect(cells[(r + 1) * 60 + c] / cells[r * 60 + c]).toBeCloseTo(
-        Math.exp((d2(c, r) - d2(c, r + 1)) / 98),
-        5
-      )
-    }
-  })
-
-  it('have their centre of mass and variance at the landmark, away from the border', () => {
-    const [u, v] = [101.3, 77.2]
-    const t = softTargets([u, v], options)
-    let [mu, mv, s2] = [0, 0, 0]
-    for (let r = 0; r < 48; r++)
-      for (let c = 0; c < 60; c++) {
-        mu += t[r * 60 + c] * (4 * c + 1.5)
-        mv += t[r * 60 + c] * (4 * r + 1.5)
-        s2 += t[r * 60 + c] * (4 * c + 1.5 - u) ** 2
-      }
-    expect(mu).toBeCloseTo(u, 2)
-    expect(mv).toBeCloseTo(v, 2)
-    expect(Math.sqrt(s2) * 1.6).toBeCloseTo(7, 2)
-  })
-
-  it('are round in millimetres on pixels that are not square', () => {
-    const t = softTargets([121.5, 97.5], { ...options, pixelMm: [1, 2] })
-    // Two columns of 4 mm are as far as one row of 8 mm.
-    expect(t[24 * 60 + 32]).toBeCloseTo(t[25 * 60 + 30], 9)
-    expect(t[24 * 60 + 32]).toBeGreaterThan(1e-4)
-  })
-
-  it.each([
-    ['left', [-0.1, 50], true],
-    ['above', [50, -0.1], true],
-    ['right', [239.1, 50], true],
-    ['below the image, in the padding', [50, 187.1], true],
-    ['at infinity', [Number.POSITIVE_INFINITY, 50], true],
-    ['in the first pixel', [0, 0], false],
-    ['in the last pixel', [239, 187], false]
-  ])('put all on "absent" where the landmark is outside: %s', (_, uv, absent) => {
-    const t = softTargets(uv as number[], options)
-    expect(t[n - 1]).toBe(absent ? 1 : 0)
-    expect(t.subarray(0, n - 1).reduce((s, x) => s + x, 0)).toBeCloseTo(absent ? 0 : 1, 5)
-  })
-
-  it('are nothing at all for an unknown landmark, and overwrite what was there', () => {
-    const out = new Float32Array(2 * n).fill(9)
-    expect(softTargets([Number.NaN, Number.NaN, 50, 50], options, out)).toBe(out)
-    expect(out.subarray(0, n).every(x => x === 0)).toBe(true)
-    expect(out.subarray(n).reduce((s, x) => s + x, 0)).toBeCloseTo(1, 5)
-  })
-
-  it('go to the nearest cell as σ goes to nothing', () => {
-    const t = softTargets([50, 50], { ...options, sigmaMm: 1e-3 })
-    // 50 is nearest to cell 12 (49.5) on both axes.
-    expect(t[12 * 60 + 12]).toBe(1)
-  })
-
-  it('refuse arrays of the wrong length and a Gaussian without width', () => {
-    expect(() => softTargets([1, 2, 3], options)).toThrow(ArgumentError)
-    expect(() => softTargets([1, 2], options, new Float32Array(n - 1))).toThrow(ArgumentError)
-    for (const sigmaMm of [0, -1, Number.NaN])
-      expect(() => softTargets([1, 2], { ...options, sigmaMm })).toThrow(ArgumentError)
   })
 })

@@ -12,17 +12,16 @@ import {
 } from '../src/geometry/linear.js'
 import { applyRigid, rotationOf } from '../src/geometry/rigid.js'
 import { expSO3, logSO3 } from '../src/geometry/rotation.js'
+import type { Detection } from '../src/landmarks/back-projection.js'
 import { createCorrespondences } from '../src/pose/correspondences.js'
-import { type LandmarkDetection, poseFromLandmarks } from '../src/pose/pose-from-landmarks.js'
+import { poseFromLandmarks } from '../src/pose/pose-from-landmarks.js'
 import { refinePose } from '../src/pose/refine-pose.js'
 import { reprojectionJacobian } from '../src/pose/reprojection-jacobian.js'
 import { createRandom } from '../src/random/random.js'
 import { addOutliers, LANDMARKS, randomView, seen } from './pose-fixtures.js'
 
-const detectionsOf = (
-  pixels: readonly (readonly [number, number])[],
-  confidence = 0.9
-): LandmarkDetection[] => pixels.map(([u, v]) => ({ u, v, confidence }))
+const detectionsOf = (pixels: readonly (readonly [number, number])[], confidence = 0.9): Detection[] =>
+  pixels.map(([u, v]) => ({ u, v, confidence }))
 
 const tre = (a: Mat4, b: Mat4) =>
   LANDMARKS.reduce((s, p) => s + distance(applyRigid(a, p), applyRigid(b, p)), 0) / LANDMARKS.length

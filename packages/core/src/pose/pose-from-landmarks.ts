@@ -4,19 +4,13 @@ import { centroid, type Mat4, type Vec3 } from '../geometry/linear.js'
 import { applyRigid } from '../geometry/rigid.js'
 import { DEGREE } from '../geometry/rotation.js'
 import { poseFromView } from '../geometry/view.js'
+import type { Detection } from '../landmarks/back-projection.js'
 import { createRandom } from '../random/random.js'
 import { assertSpread } from './control-points.js'
 import { type Correspondences, createCorrespondences, pick, squaredResiduals } from './correspondences.js'
 import { epnp } from './epnp.js'
 import { ransacPose } from './ransac-pose.js'
 import { type RefinedPose, refinePose } from './refine-pose.js'
-
-/** Where a landmark was seen: pixels, and how much that is to be believed (0 … 1). */
-export interface LandmarkDetection {
-  readonly u: number
-  readonly v: number
-  readonly confidence: number
-}
 
 export interface PoseOptions {
   /** Use detections at least this confident (Bier et al. and the paper: 0.7) … default 0.35 */
@@ -82,7 +76,7 @@ const FALLBACK_ORBITS = [0, -30, 30, -60, 60].map(g => g * DEGREE)
  */
 export function poseFromLandmarks(
   points: readonly Vec3[],
-  detections: readonly (LandmarkDetection | null)[],
+  detections: readonly (Detection | null)[],
   detector: Detector,
   options: PoseOptions = {}
 ): LandmarkPose {
@@ -121,7 +115,7 @@ export function poseFromLandmarks(
 /** Indices of the detections to use, ascending. */
 function selectDetections(
   points: readonly Vec3[],
-  detections: readonly (LandmarkDetection | null)[],
+  detections: readonly (Detection | null)[],
   { confidence = 0.35, minimumPoints = 6, weights }: PoseOptions
 ): number[] {
   if (points.length !== detections.length)

@@ -1,5 +1,6 @@
 import { type Image, imageRange } from '../image/image.js'
 import type { Random } from '../random/random.js'
+import { insideOpening, type Opening } from './collimation.js'
 import { boxBlur, smoothField } from './fields.js'
 
 /** A rendered view for training: line integrals of bone and of everything else, and where the landmarks project. */
@@ -22,7 +23,9 @@ export interface AugmentOptions {
 /**
  * Domain randomisation of one training image (Grimm et al., TMI 2021; Gao et al., SyntheX, 2023): contrast between bone and soft
  * tissue, an in-plane similarity, gamma, slowly varying gain and offset, blur or sharpening, noise, erased patches, straight tools,
- * collimation. What it makes need not look real: it must be harder than reality in every respect.
+ * collimation. What it makes need not look real: it must be harder than reality in every respect. The physics of a detector is
+ * in `simulateXray`; this is made to keep up with training.
+ * @throws ArgumentError for a strength that is negative or not a number
  */
 export function augmentView(
   view: TrainingView,
@@ -30,6 +33,11 @@ export function augmentView(
   options: AugmentOptions = {}
 ): { image: Image; points: Float32Array } {
   const k = options.strength ?? 1
+  if (!(k >= 0 && Number.isFinite(k)))
+    throw new ArgumentError(
+      `An augmentation of strength ${k} is not one`,
+      'Give 0 (none) to 1 (all), or more.'
+    )
   const { width, height } = view
   const draw = (low: number, high: number) => random.uniform(low, high)
   const soften = 1 - k * draw(-0.1, 0.7)
@@ -47,8 +55,7 @@ export function augmentView(
     points = moved.points
   }
   normaliseRange(data)
-  const gamma = Math.exp(k * draw(-0.5, 0.6))
-  for (let i = 0; i < data.length; i++) data[i] = data[i] ** gamma
+  applyGamma(data, Math.exp(k * draw(-0.5, 0.6)))
   if (k > 0) {
     const gain = smoothField(random, width, height, 5, 4)
     const offset = smoothField(random, width, height, 4, 3)
@@ -68,6 +75,18 @@ function normaliseRange(data: Float32Array): void {
   for (let i = 0; i < data.length; i++) data[i] = (data[i] - min) * s
 }
 
+const GAMMA_STEPS = 4096
+
+/** x^gamma for values from 0 to 1 from a table: a power for every pixel would be the dearest step of all. */
+function applyGamma(data: Float32Array, gamma: number): void {
+  const table = Float32Array.from({ length: GAMMA_STEPS + 2 }, (_, i) => (i / GAMMA_STEPS) ** gamma)
+  for (let i = 0; i < data.length; i++) {
+    const p = data[i] * GAMMA_STEPS
+    const n = p | 0
+    data[i] = table[n] + (p - n) * (table[n + 1] - table[n])
+  }
+}
+
 /** Blur as a soft focal spot gives, or the edge enhancement of a C-arm's own software. */
 function filter(data: Float32Array, width: number, height: number, random: Random, k: number): Float32Array {
   const kind = random.next()
@@ -76,7 +95,8 @@ function filter(data: Float32Array, width: number, height: number, random: Rando
   if (kind < 0.6) {
     const amount = k * random.uniform(0.3, 1.5)
     const smooth = boxBlur(data, width, height, 4)
-    return data.map((x, i) => x + amount * (x - smooth[i]))
+    for (let i = 0; i < data.length; i++) smooth[i] = data[i] + amount * (data[i] - smooth[i])
+    return smooth
   }
   return data
 }
@@ -117,17 +137,30 @@ function obstruct(data: Float32Array, width: number, height: number, random: Ran
     for (let y = y0; y < Math.min(height, y0 + h); y++)
       data.fill(value, y * width + x0, y * width + Math.min(width, x0 + w))
   }
-  if (random.chance(0.12 * k)) {
-    const angle = random.uniform(0, Math.PI)
-    const cx = random.integer(width)
-    const cy = random.integer(height)
-    const half = random.uniform(1, 5)
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++)
-        if (Math.abs((x - cx) * Math.cos(angle) + (y - cy) * Math.sin(angle)) < half)
-          data[y * width + x] = 1.2
+  if (random.chance(0.12 * k)) drawTool(data, width, height, random)
+  if (random.chance(0.15 * k)) collimate(data, width, height, random)
+}
+
+/** A wire or rod across the whole image, or a shorter and thicker screw or blade. */
+function drawTool(data: Float32Array, width: number, height: number, random: Random): void {
+  const angle = random.uniform(0, Math.PI)
+  const short = random.chance(0.4)
+  const tool: Opening = {
+    shape: 'rectangle',
+    centre: [random.integer(width), random.integer(height)],
+    half: short
+      ? [random.uniform(0.08, 0.3) * width, random.uniform(2, 9)]
+      : [2 * (width + height), random.uniform(1, 5)],
+    turnDegrees: (angle * 180) / Math.PI
   }
-  if (random.chance(0.15 * k)) {
+  const inside = insideOpening(tool)
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) if (inside(x, y) > 0) data[y * width + x] = 1.2
+}
+
+/** Blades of the collimator: straight from the sides, or a turned rectangle or a circle; what they cover is 0. */
+function collimate(data: Float32Array, width: number, height: number, random: Random): void {
+  if (random.chance(0.6)) {
     const top = random.chance(0.5) ? random.integer(35) : 0
     const bottom = random.chance(0.5) ? random.integer(35) : 0
     const left = random.chance(0.3) ? random.integer(40) : 0
@@ -135,7 +168,19 @@ function obstruct(data: Float32Array, width: number, height: number, random: Ran
     for (let y = 0; y < height; y++)
       for (let x = 0; x < width; x++)
         if (y < top || y >= height - bottom || x < left || x >= width - right) data[y * width + x] = 0
+    return
   }
+  const circle = random.chance(0.5)
+  const radius = random.uniform(0.42, 0.55) * width
+  const opening: Opening = {
+    shape: circle ? 'circle' : 'rectangle',
+    centre: [width * random.uniform(0.45, 0.55), height * random.uniform(0.45, 0.55)],
+    half: circle ? [radius, radius] : [random.uniform(0.36, 0.5) * width, random.uniform(0.38, 0.5) * height],
+    turnDegrees: circle ? 0 : random.uniform(-15, 15)
+  }
+  const inside = insideOpening(opening)
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) if (inside(x, y) < 0) data[y * width + x] = 0
 }
 
 /** Turns, scales and shifts an image about its centre by bilinear resampling; what comes from outside repeats the edge. */

@@ -16,19 +16,24 @@ export interface Displayed {
  * What the device makes of a reading: logarithm, window, contrast, polarity, gamma, whole numbers.
  * @param reading photons a pixel
  * @param open photons a pixel of the open beam
- * @param field pixels that the window is taken from, all where null
+ * @param field positive on the pixels that the window is taken from; all where null
  */
 export function displayReading(
   reading: Image,
   open: number,
-  settings: Pick<XraySettings, 'scale' | 'bright' | 'windowLow' | 'windowHigh' | 'contrast' | 'gamma' | 'bits'>,
-  field: ((u: number, v: number) => boolean) | null
+  settings: Pick<
+    XraySettings,
+    'scale' | 'bright' | 'windowLow' | 'windowHigh' | 'contrast' | 'gamma' | 'bits'
+  >,
+  field: ((u: number, v: number) => number) | null
 ): Displayed {
   const { scale, bright, windowLow, windowHigh, contrast, gamma, bits } = settings
   const { width, height } = reading
   const share = reading.data.map(x => x / open)
   const values = scale === 'log' ? share.map(x => -Math.log(Math.max(FLOOR, x))) : share
-  const inField = field ? values.filter((_, i) => field(i % width, Math.floor(i / width))) : values.slice()
+  const inField = field
+    ? values.filter((_, i) => field(i % width, Math.floor(i / width)) > 0)
+    : values.slice()
   const sorted = (inField.length > 0 ? inField : values.slice()).sort()
   const percentile = (p: number) => sorted[Math.round(((sorted.length - 1) * p) / 100)]
   const low = percentile(windowLow)
@@ -79,7 +84,8 @@ export function burnMarker(image: Image, bits: number, random: Random): Marker {
       if (u >= width || v >= height) continue
       const row = Math.floor(y / cell) - 1
       const column = Math.floor(x / cell) - 1
-      const ink = row >= 0 && row < 7 && column >= 0 && column < 5 && (LETTERS[letter][row] >> (4 - column)) & 1
+      const ink =
+        row >= 0 && row < 7 && column >= 0 && column < 5 && (LETTERS[letter][row] >> (4 - column)) & 1
       data[v * width + u] = ink ? white : 0
     }
   return { letter, at, size }

@@ -12,26 +12,34 @@ export function smoothField(
   rows: number
 ): Float32Array {
   const lattice = Float64Array.from({ length: columns * rows }, () => random.normal())
-  const axis = (n: number, cells: number) =>
-    Array.from({ length: n }, (_, i) => {
-      const p = (i / Math.max(1, n - 1)) * (cells - 1)
-      const k = Math.min(cells - 2, Math.floor(p))
-      return [k, (1 - Math.cos((p - k) * Math.PI)) / 2] as const
-    })
-  const xs = axis(width, columns)
-  const ys = axis(height, rows)
+  const xs = blend(width, columns)
+  const ys = blend(height, rows)
   const out = new Float32Array(width * height)
   const line = new Float64Array(columns)
   for (let y = 0; y < height; y++) {
-    const [k, f] = ys[y]
-    for (let c = 0; c < columns; c++)
-      line[c] = lattice[k * columns + c] * (1 - f) + lattice[(k + 1) * columns + c] * f
+    const k = ys.cell[y] * columns
+    const f = ys.share[y]
+    for (let c = 0; c < columns; c++) line[c] = lattice[k + c] * (1 - f) + lattice[k + columns + c] * f
+    const o = y * width
     for (let x = 0; x < width; x++) {
-      const [i, g] = xs[x]
-      out[y * width + x] = line[i] * (1 - g) + line[i + 1] * g
+      const i = xs.cell[x]
+      const from = line[i]
+      out[o + x] = from + (line[i + 1] - from) * xs.share[x]
     }
   }
   return out
+}
+
+/** For each of n pixels the lattice cell that it lies in, and the cosine blend towards the next lattice point. */
+function blend(n: number, points: number): { cell: Int32Array; share: Float64Array } {
+  const cell = new Int32Array(n)
+  const share = new Float64Array(n)
+  for (let i = 0; i < n; i++) {
+    const p = (i / Math.max(1, n - 1)) * (points - 1)
+    cell[i] = Math.min(points - 2, Math.floor(p))
+    share[i] = (1 - Math.cos((p - cell[i]) * Math.PI)) / 2
+  }
+  return { cell, share }
 }
 
 /** Mean over a (2·radius+1)² window, the edge repeated; two running sums. */
@@ -49,12 +57,19 @@ export function boxBlur(data: Float32Array, width: number, height: number, radiu
       s += data[o + clamp(x + radius + 1, width)] - data[o + clamp(x - radius, width)]
     }
   }
-  for (let x = 0; x < width; x++) {
-    let s = 0
-    for (let k = -radius; k <= radius; k++) s += across[clamp(k, height) * width + x]
-    for (let y = 0; y < height; y++) {
-      out[y * width + x] = s * n
-      s += across[clamp(y + radius + 1, height) * width + x] - across[clamp(y - radius, height) * width + x]
+  // A running sum for each column, row by row, as the memory lies.
+  const sums = new Float64Array(width)
+  for (let k = -radius; k <= radius; k++) {
+    const row = clamp(k, height) * width
+    for (let x = 0; x < width; x++) sums[x] += across[row + x]
+  }
+  for (let y = 0; y < height; y++) {
+    const o = y * width
+    const next = clamp(y + radius + 1, height) * width
+    const last = clamp(y - radius, height) * width
+    for (let x = 0; x < width; x++) {
+      out[o + x] = sums[x] * n
+      sums[x] += across[next + x] - across[last + x]
     }
   }
   return out

@@ -31,10 +31,10 @@ export function heelField(detector: Detector, options: HeelOptions): Float32Arra
   const corners = [along(0, 0), along(width - 1, 0), along(0, height - 1), along(width - 1, height - 1)]
   const reach = Math.max(1e-6, ...corners.map(Math.abs))
   const signalAt = (degrees: number) =>
-    detectorSignal(tungstenSpectrum({ ...options, anodeDegrees: Math.min(45, Math.max(FLATTEST, degrees)) }), csiMm).reduce(
-      (a, b) => a + b,
-      0
-    )
+    detectorSignal(
+      tungstenSpectrum({ ...options, anodeDegrees: Math.min(45, Math.max(FLATTEST, degrees)) }),
+      csiMm
+    ).reduce((a, b) => a + b, 0)
   const centre = signalAt(anodeDegrees)
   const profile = Array.from({ length: SAMPLES }, (_, i) => {
     const mm = ((2 * i) / (SAMPLES - 1) - 1) * reach

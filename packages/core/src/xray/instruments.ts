@@ -42,7 +42,12 @@ export function solidsOf(i: Instrument): Solid[] {
   const axis = scale(span, 1 / length)
   const radius = i.diameterMm / 2
   const at = (mm: number): Vec3 => add(i.from, scale(axis, mm))
-  const cylinder = (from: number, to: number, r: number): Solid => ({ shape: 'cylinder', from: at(from), to: at(to), radius: r })
+  const cylinder = (from: number, to: number, r: number): Solid => ({
+    shape: 'cylinder',
+    from: at(from),
+    to: at(to),
+    radius: r
+  })
   switch (i.kind) {
     case 'wire':
     case 'rod':
@@ -87,7 +92,10 @@ function flatFrame(axis: Vec3): [Vec3, Vec3] {
  * How much metal the rays pass.
  * @returns ∫ in mm a pixel for each metal that there is
  */
-export function instrumentPaths(instruments: readonly Instrument[], camera: Camera): { readonly [M in Metal]?: Float32Array } {
+export function instrumentPaths(
+  instruments: readonly Instrument[],
+  camera: Camera
+): { readonly [M in Metal]?: Float32Array } {
   const [width, height] = camera.detector.size
   const paths: { [M in Metal]?: Float32Array } = {}
   for (const instrument of instruments) {
@@ -132,7 +140,10 @@ export function randomInstruments(count: number, detector: Detector, random: Ran
     // A retractor comes in from outside the field: its blade's end is at the drawn point.
     const outwards = dot(axis, middle) < dot(axis, [0, 0, z]) ? scale(axis, -1) : axis
     const from = kind === 'retractor' ? middle : sub(middle, scale(axis, size.length / 2))
-    const to = kind === 'retractor' ? add(middle, scale(outwards, size.length)) : add(middle, scale(axis, size.length / 2))
+    const to =
+      kind === 'retractor'
+        ? add(middle, scale(outwards, size.length))
+        : add(middle, scale(axis, size.length / 2))
     return { kind, frame: 'camera', from, to, diameterMm: size.diameterMm, metal: size.metal }
   })
 }

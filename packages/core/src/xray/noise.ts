@@ -15,7 +15,12 @@ export function poisson(mean: number, random: Random): number {
  * @param photons photons a pixel in the open beam; infinity leaves the signal as it is
  * @param electronicNoise standard deviation, photons
  */
-export function countPhotons(signal: Float32Array, photons: number, electronicNoise: number, random: Random): void {
+export function countPhotons(
+  signal: Float32Array,
+  photons: number,
+  electronicNoise: number,
+  random: Random
+): void {
   if (!Number.isFinite(photons)) return
   for (let i = 0; i < signal.length; i++)
     signal[i] = Math.max(0, poisson(signal[i] * photons, random) + electronicNoise * random.normal())

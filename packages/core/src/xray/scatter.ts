@@ -35,7 +35,9 @@ export function scatterField(
   const narrow = broadBlur(source, width, height, scatterMm / pixelMm)
   const broad = broadBlur(source, width, height, (3 * scatterMm) / pixelMm)
   const slow = smoothField(random, width, height, 5, 4)
-  const field = narrow.map((x, i) => (0.4 * x + 0.6 * broad[i]) * Math.max(0.2, 1 + scatterVariation * slow[i]))
+  const field = narrow.map(
+    (x, i) => (0.4 * x + 0.6 * broad[i]) * Math.max(0.2, 1 + scatterVariation * slow[i])
+  )
   let primarySum = 0
   let fieldSum = 0
   for (let i = 0; i < t.length; i++)
@@ -49,4 +51,5 @@ export function scatterField(
 }
 
 /** Where the share of scatter is measured: in the open field, behind at least a few centimetres of tissue. */
-const behindPatient = (transmission: number, incident: number): boolean => transmission < 0.5 && incident > 0.25
+const behindPatient = (transmission: number, incident: number): boolean =>
+  transmission < 0.5 && incident > 0.25

@@ -35,12 +35,24 @@ export interface XraySettings {
 }
 
 type Rule =
-  | { readonly kind: 'number'; readonly low: number; readonly high: number; readonly whole?: boolean; readonly what: string }
+  | {
+      readonly kind: 'number'
+      readonly low: number
+      readonly high: number
+      readonly whole?: boolean
+      readonly what: string
+    }
   | { readonly kind: 'choice'; readonly choices: readonly string[]; readonly what: string }
   | { readonly kind: 'flag'; readonly what: string }
 
 const number = (low: number, high: number, what: string): Rule => ({ kind: 'number', low, high, what })
-const whole = (low: number, high: number, what: string): Rule => ({ kind: 'number', low, high, whole: true, what })
+const whole = (low: number, high: number, what: string): Rule => ({
+  kind: 'number',
+  low,
+  high,
+  whole: true,
+  what
+})
 const choice = (choices: readonly string[], what: string): Rule => ({ kind: 'choice', choices, what })
 
 /** What each setting means, and what it can be. */
@@ -53,13 +65,21 @@ export const XRAY_SETTINGS: { readonly [K in keyof XraySettings]: Rule } = {
   anodeDegrees: number(5, 30, 'angle of the anode, degrees'),
   csiMm: number(0.05, 5, 'caesium iodide of the detector, mm'),
   heel: number(0, 2, 'heel effect: 0 none, 1 as uncorrected'),
-  heelDirectionDegrees: number(-360, 360, 'direction of the cathode in the image, degrees from +column to +row'),
+  heelDirectionDegrees: number(
+    -360,
+    360,
+    'direction of the cathode in the image, degrees from +column to +row'
+  ),
   scatter: number(0, 5, 'scattered over primary signal behind the patient'),
   scatterMm: number(1, 500, 'standard deviation of the scatter kernel, mm'),
   scatterVariation: number(0, 0.5, 'slow variation of the scatter field'),
   instruments: whole(0, 50, 'metal instruments drawn from the seed'),
   collimation: choice(COLLIMATIONS, 'shape of the open field'),
-  fieldWidth: number(0.05, 2, 'width of the open field, share of the image; diameter of a circle, of its shorter side'),
+  fieldWidth: number(
+    0.05,
+    2,
+    'width of the open field, share of the image; diameter of a circle, of its shorter side'
+  ),
   fieldHeight: number(0.05, 2, 'height of the open field, share of the image'),
   fieldTurnDegrees: number(-180, 180, 'rotation of a rectangular field, degrees'),
   collimatorLeak: number(0, 1, 'share of the beam that the blades let through'),
@@ -84,10 +104,14 @@ export function assertXraySettings(settings: XraySettings): void {
   for (const key of Object.keys(settings)) ruleOf(key)
   for (const [key, rule] of Object.entries(XRAY_SETTINGS)) {
     const value = settings[key as keyof XraySettings]
-    if (!fits(rule, value)) throw new ArgumentError(`${key} cannot be ${String(value)}`, `${key} is ${describe(rule)}.`)
+    if (!fits(rule, value))
+      throw new ArgumentError(`${key} cannot be ${String(value)}`, `${key} is ${describe(rule)}.`)
   }
   if (!(settings.photons > 0))
-    throw new ArgumentError(`A dose of ${settings.photons} photons a pixel is not positive`, 'Give a positive number of photons, or Infinity.')
+    throw new ArgumentError(
+      `A dose of ${settings.photons} photons a pixel is not positive`,
+      'Give a positive number of photons, or Infinity.'
+    )
   if (!(settings.windowHigh > settings.windowLow))
     throw new ArgumentError(
       `The window from the ${settings.windowLow}th to the ${settings.windowHigh}th percentile is empty`,
@@ -104,7 +128,10 @@ export function changeXraySettings(settings: XraySettings, changes: readonly str
   for (const change of changes) {
     const [key, text, ...more] = change.split('=')
     if (text === undefined || more.length > 0)
-      throw new ArgumentError(`"${change}" does not set anything`, 'Write key=value, for example scatter=0.3.')
+      throw new ArgumentError(
+        `"${change}" does not set anything`,
+        'Write key=value, for example scatter=0.3.'
+      )
     const rule = ruleOf(key.trim())
     changed[key.trim()] = parse(rule, text.trim())
   }
@@ -116,12 +143,16 @@ export function changeXraySettings(settings: XraySettings, changes: readonly str
 function ruleOf(key: string): Rule {
   const rule = Object.hasOwn(XRAY_SETTINGS, key) ? XRAY_SETTINGS[key as keyof XraySettings] : undefined
   if (!rule)
-    throw new ArgumentError(`There is no setting "${key}"`, `Settings are ${Object.keys(XRAY_SETTINGS).join(', ')}.`)
+    throw new ArgumentError(
+      `There is no setting "${key}"`,
+      `Settings are ${Object.keys(XRAY_SETTINGS).join(', ')}.`
+    )
   return rule
 }
 
 function parse(rule: Rule, text: string): unknown {
-  if (rule.kind === 'number') return text === '' ? Number.NaN : Number(text.replace(/^inf(inity)?$/i, 'Infinity'))
+  if (rule.kind === 'number')
+    return text === '' ? Number.NaN : Number(text.replace(/^inf(inity)?$/i, 'Infinity'))
   if (rule.kind === 'flag' && (text === 'true' || text === 'false')) return text === 'true'
   return text
 }
@@ -129,7 +160,12 @@ function parse(rule: Rule, text: string): unknown {
 function fits(rule: Rule, value: unknown): boolean {
   if (rule.kind === 'choice') return rule.choices.some(c => c === value)
   if (rule.kind === 'flag') return typeof value === 'boolean'
-  return typeof value === 'number' && value >= rule.low && value <= rule.high && (!rule.whole || Number.isInteger(value))
+  return (
+    typeof value === 'number' &&
+    value >= rule.low &&
+    value <= rule.high &&
+    (!rule.whole || Number.isInteger(value))
+  )
 }
 
 /** A setting's range and meaning, for people. */

@@ -9,7 +9,7 @@ import { burnMarker, displayReading, type Marker } from './display.js'
 import { gaussianBlur } from './fields.js'
 import { heelField } from './heel.js'
 import { type Instrument, instrumentPaths, randomInstruments } from './instruments.js'
-import { CT_KEV, massAttenuation, type Metal } from './materials.js'
+import { CT_KEV, type Metal, massAttenuation } from './materials.js'
 import { countPhotons } from './noise.js'
 import { type MaterialIntegrals, primarySignal } from './primary.js'
 import { scatterField } from './scatter.js'
@@ -46,7 +46,9 @@ const STAGES = ['instruments', 'collimation', 'scatter', 'noise', 'marker'] as c
 type Streams = { readonly [S in (typeof STAGES)[number]]: Random }
 
 const streamsOf = (seed: number): Streams =>
-  Object.fromEntries(STAGES.map((stage, i) => [stage, createRandom(Math.imul(seed, 0x9e3779b1) + i * 0x85ebca6b)])) as Streams
+  Object.fromEntries(
+    STAGES.map((stage, i) => [stage, createRandom(Math.imul(seed, 0x9e3779b1) + i * 0x85ebca6b)])
+  ) as Streams
 
 /**
  * An X-ray as a C-arm would give it, from the materials on each ray: spectrum, instruments, heel effect, collimation, scatter,
@@ -76,9 +78,14 @@ export function simulateXray(
     ...randomInstruments(settings.instruments, camera.detector, streams.instruments)
   ]
   const beam =
-    settings.beam === 'monoenergetic' ? monoenergeticBeam(settings.energyKev) : tungstenBeam(settings, settings.csiMm)
+    settings.beam === 'monoenergetic'
+      ? monoenergeticBeam(settings.energyKev)
+      : tungstenBeam(settings, settings.csiMm)
   const layers = { ...materials.layers }
-  for (const [metal, path] of Object.entries(instrumentPaths(instruments, camera)) as [Metal, Float32Array][]) {
+  for (const [metal, path] of Object.entries(instrumentPaths(instruments, camera)) as [
+    Metal,
+    Float32Array
+  ][]) {
     const body = layers[metal]
     const perMm = ATTENUATION[metal].density / 10
     layers[metal] = path.map((mm, i) => mm * perMm + (body ? body[i] : 0))
@@ -86,12 +93,7 @@ export function simulateXray(
   const primary = primarySignal({ width, height, layers }, beam)
   const { reading, opening } = detect(primary, camera, settings, streams)
   const open = Number.isFinite(settings.photons) ? settings.photons : 1
-  const { image, window } = displayReading(
-    reading,
-    open,
-    settings,
-    opening && ((u, v) => insideOpening(opening, u, v) > 0)
-  )
+  const { image, window } = displayReading(reading, open, settings, opening && insideOpening(opening))
   const marker = settings.marker ? burnMarker(image, settings.bits, streams.marker) : null
   return {
     image,
@@ -137,7 +139,10 @@ export function simulateReading(
   const streams = streamsOf(random.integer(2 ** 31))
   const data = integrals.data.slice()
   const instruments = randomInstruments(settings.instruments, camera.detector, streams.instruments)
-  for (const [metal, path] of Object.entries(instrumentPaths(instruments, camera)) as [Metal, Float32Array][]) {
+  for (const [metal, path] of Object.entries(instrumentPaths(instruments, camera)) as [
+    Metal,
+    Float32Array
+  ][]) {
     const mu = (massAttenuation(metal, CT_KEV) * ATTENUATION[metal].density) / 10
     for (let i = 0; i < data.length; i++) data[i] += mu * path[i]
   }

@@ -1,5 +1,5 @@
 import { type Detector, pixelInCamera } from '../geometry/camera.js'
-import { add, cross, dot, normalize, norm, scale, sub, type Vec3 } from '../geometry/linear.js'
+import { add, cross, dot, norm, normalize, scale, sub, type Vec3 } from '../geometry/linear.js'
 
 /** Simple solids, of which instruments are made. Millimetres. */
 export type Solid =
@@ -90,7 +90,10 @@ function boundingCorners(s: Solid): Vec3[] {
     return signs.flatMap(i =>
       signs.flatMap(j =>
         signs.map(k =>
-          [i * s.half[0], j * s.half[1], k * s.half[2]].reduce<Vec3>((p, x, n) => add(p, scale(s.axes[n], x)), s.centre)
+          [i * s.half[0], j * s.half[1], k * s.half[2]].reduce<Vec3>(
+            (p, x, n) => add(p, scale(s.axes[n], x)),
+            s.centre
+          )
         )
       )
     )

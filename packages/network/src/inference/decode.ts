@@ -1,3 +1,4 @@
+import type { Detection } from '@raypose/core'
 import {
   binsPerLandmark,
   cellCentre,
@@ -5,13 +6,6 @@ import {
   type NetworkSpec,
   outputStride
 } from '../architectures/spec.js'
-
-/** Where a landmark was found, input pixels, and how sure the network is (0 to 1). */
-export interface Detection {
-  readonly u: number
-  readonly v: number
-  readonly confidence: number
-}
 
 /** Half width of the window around the largest cell, input pixels. */
 const windowRadius = 9

@@ -1,4 +1,4 @@
-import { ModelError } from '@raypose/core'
+import { type Detection, ModelError } from '@raypose/core'
 import {
   forward,
   graphVersion,
@@ -10,7 +10,7 @@ import { binsPerLandmark, type NetworkSpec } from '../architectures/spec.js'
 import { createGraph } from '../graph/graph.js'
 import { nodeRuntime } from '../runtime/onnxruntime-node.js'
 import type { Runtime, RuntimeTensor, Session } from '../runtime/runtime.js'
-import { type Detection, decode } from './decode.js'
+import { decode } from './decode.js'
 import { normaliseInput } from './normalise.js'
 
 export interface DetectorOptions {

@@ -1,8 +1,7 @@
-import type { Vec3 } from '@raypose/core'
+import { symmetricEigen, type Vec3 } from '@raypose/core'
 import { fitAcetabulum } from './acetabulum.js'
 import { alignShapes, type Points, transformPoints } from './align.js'
 import { atlasLandmarks, type SurfaceAtlas } from './atlas.js'
-import { symmetricEigen } from './eigen.js'
 import {
   clusterBalls,
   medialBalls,
@@ -42,16 +41,7 @@ export function fitShapeModel(
   const whole = keep.map(p => concat(names.map(b => atlas.bones.get(b)!.vertices[p])))
   const fits = alignShapes(whole)
   const aligned = keep.map(
-    (p, i) =>
-      new Map(
-        names.map(
-          b =>
-            [
-              b,
-              transformPoints(atlas.bones.get(b)!.vertices[p], fits[i].rotation, fits[i].centre, [0, 0, 0])
-            ] as const
-        )
-      )
+    (p, i) => new Map(names.map(b => [b, transformPoints(atlas.bones.get(b)!.vertices[p], fits[i])] as const))
   )
   const rows: number[][] = keep.map(() => [])
   const bones: FittedShapeModel['bones'] = []
@@ -114,7 +104,10 @@ export function principalComponents(
       for (let k = 0; k < d; k++) s += x[i][k] * x[j][k]
       gram[i * n + j] = gram[j * n + i] = s / (n - 1)
     }
-  const { values, vectors } = symmetricEigen(gram, n)
+  const eigen = symmetricEigen(gram, n)
+  // Largest first.
+  const values = Array.from(eigen.values).reverse()
+  const vectors = values.map((_, m) => eigen.vectors.subarray((n - 1 - m) * n, (n - m) * n))
   const modes = Array.from({ length: Math.min(count, n - 1) }, (_, m) => {
     const mode = new Float64Array(d)
     // With X = U·S·Vᵀ, Xᵀ·uₘ = sₘ·vₘ, and one standard deviation is sₘ/√(n−1).

@@ -1,4 +1,4 @@
-import type { Detection } from '@raypose/network'
+import type { Detection } from '@raypose/core'
 
 /** How well landmarks are found on images whose truth is known; errors in mm at the isocentre. */
 export interface Accuracy {

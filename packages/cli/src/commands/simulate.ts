@@ -1,0 +1,239 @@
+import { extname } from 'node:path'
+import {
+  ArgumentError,
+  type Camera,
+  centredDetector,
+  changeXraySettings,
+  DEGREE,
+  describe,
+  geometryToJson,
+  gridCentre,
+  type Instrument,
+  instrumentsFromJson,
+  PAPER_DETECTOR,
+  PAPER_SOURCE_TO_ISOCENTER,
+  poseFromView,
+  renderMaterials,
+  type SimulatedXray,
+  simulateXray,
+  type Vec2,
+  type Vec3,
+  VolumeError,
+  XRAY_PRESETS,
+  XRAY_SETTINGS,
+  type XrayPreset
+} from '@raypose/core'
+import { writeDicomXray, writePng8, writePng16 } from '@raypose/formats'
+import { readCt, readJson, VERSION, writeFileAtomic, writeJsonAtomic } from '@raypose/pipeline'
+import type { Command } from 'commander'
+import {
+  imageSize,
+  oneOf,
+  pixelSize,
+  positiveNumber,
+  type ViewAngles,
+  vector,
+  viewAngles,
+  wholeNumber
+} from '../arguments.js'
+import { duration, fixed } from '../report/format.js'
+import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
+import type { CommandResult } from '../terminal/output.js'
+import { textList } from '../terminal/table.js'
+
+interface SimulateOptions extends CommonOptions {
+  readonly ct: string
+  readonly series?: string
+  readonly view: ViewAngles
+  readonly translate: Vec3
+  readonly isocenter?: Vec3
+  readonly sdd: number
+  readonly sourceToIsocenter: number
+  readonly pixel: Vec2
+  readonly size: Vec2
+  readonly preset: XrayPreset
+  readonly seed: number
+  readonly set: readonly string[]
+  readonly instruments?: string
+  readonly out: string
+}
+
+const PRESET_NAMES = Object.keys(XRAY_PRESETS) as XrayPreset[]
+const FORMATS = ['.png', '.dcm'] as const
+type Format = (typeof FORMATS)[number]
+
+export function addSimulateCommand(program: Command): void {
+  const d = PAPER_DETECTOR
+  const command = program
+    .command('simulate')
+    .description('Make a realistic X-ray image of a CT, as a C-arm would take it.')
+    .requiredOption('--ct <path>', 'CT: a folder of DICOM slices, or a .nii, .nii.gz, .nrrd or .mha file')
+    .requiredOption(
+      '--out <file>',
+      'image to write: .dcm (DICOM XA) or .png; its geometry goes beside it as .json, what was done to it as .applied.json'
+    )
+    .option(
+      '--view <alpha,beta,gamma>',
+      'C-arm angles in degrees: cranial/caudal, roll, left/right',
+      viewAngles('--view'),
+      { alpha: 0, beta: 0, gamma: 0 }
+    )
+    .option(
+      '--translate <x,y,z>',
+      'offset of the C-arm from the isocentre, mm in LPS',
+      vector('--translate'),
+      [0, 0, 0]
+    )
+    .option(
+      '--isocenter <x,y,z>',
+      'point the C-arm turns about, mm in LPS (default: the centre of the CT)',
+      vector('--isocenter')
+    )
+    .option('--series <uid>', 'DICOM series to take, by its UID or the end of it')
+    .option(
+      '--preset <name>',
+      `conditions to start from: ${PRESET_NAMES.join(', ')}`,
+      oneOf('--preset', PRESET_NAMES),
+      'c-arm'
+    )
+    .option(
+      '--set <key=value...>',
+      'change settings of the preset, listed below',
+      (text: string, all: string[]) => [...all, text],
+      []
+    )
+    .option(
+      '--instruments <file>',
+      'JSON list of metal instruments to place, mm in LPS (see docs/simulator.md)'
+    )
+    .option('--seed <n>', 'seed of all that is random', wholeNumber('--seed', 0, '1'), 1)
+    .option('--sdd <mm>', 'distance from source to detector', positiveNumber('--sdd', '1200'), d.sdd)
+    .option(
+      '--source-to-isocenter <mm>',
+      'distance from source to isocentre',
+      positiveNumber('--source-to-isocenter', '700'),
+      PAPER_SOURCE_TO_ISOCENTER
+    )
+    .option('--pixel <mm>', 'pixel size, one number or columns,rows', pixelSize('--pixel'), [...d.pixel])
+    .option('--size <columns x rows>', 'size of the picture in pixels', imageSize('--size'), [...d.size])
+  withCommonOptions(command)
+    .addHelpText(
+      'after',
+      `
+Settings (--set key=value):
+${textList(Object.entries(XRAY_SETTINGS).map(([key, rule]) => [`  ${key}`, describe(rule)]))}
+
+Examples:
+  $ raypose simulate --ct ct/ --out xray.dcm
+  $ raypose simulate --ct ct/ --view "0,0,30" --preset worst --seed 7 --out xray.png
+  $ raypose simulate --ct ct/ --preset c-arm --set photons=2e4 scatter=0.4 collimation=circle --out xray.dcm`
+    )
+    .action((options: SimulateOptions) => runCommand(options, context => simulate(options, context)))
+}
+
+async function simulate(o: SimulateOptions, { signal, progress }: CommandContext): Promise<CommandResult> {
+  const format = extname(o.out).toLowerCase() as Format
+  if (!FORMATS.includes(format))
+    throw new ArgumentError(`--out ${o.out} is neither a .dcm nor a .png file`, 'For example: --out xray.dcm')
+  const settings = changeXraySettings(XRAY_PRESETS[o.preset], o.set)
+  const instruments = o.instruments === undefined ? [] : instrumentsFromJson(await readJson(o.instruments))
+  const started = performance.now()
+  const ct = await readCt(o.ct, { series: o.series, signal, onProgress: progress })
+  const read = performance.now()
+  const isocenter = o.isocenter ?? gridCentre(ct.volume)
+  const view = { ...o.view, translation: o.translate }
+  const camera: Camera = {
+    detector: centredDetector(o.sdd, o.pixel, o.size),
+    cameraFromLps: poseFromView(view, isocenter, o.sourceToIsocenter)
+  }
+  progress({ stage: 'Rendering', fraction: 0 })
+  const [materials] = renderMaterials(ct.volume, [camera])
+  if (!Object.values(materials.layers).some(layer => layer.some(x => x > 0)))
+    throw new VolumeError(
+      'No ray of this view passes through the CT',
+      `Bring the CT before the C-arm with --isocenter x,y,z: its centre is ${gridCentre(ct.volume)
+        .map(c => c.toFixed(1))
+        .join(',')}.`
+    )
+  progress({ stage: 'Simulating', fraction: 0.5 })
+  const xray = simulateXray(materials, camera, settings, { seed: o.seed, instruments })
+  const simulated = performance.now()
+  const stem = o.out.slice(0, -format.length)
+  const files = { image: o.out, geometry: `${stem}.json`, applied: `${stem}.applied.json` }
+  const applied = {
+    preset: o.preset,
+    version: VERSION,
+    ...xray.applied,
+    intensity: xray.intensity,
+    bright: xray.bright
+  }
+  await writeFileAtomic(files.image, encode(format, xray, camera, o.sourceToIsocenter))
+  await writeJsonAtomic(files.geometry, geometryToJson(camera.detector, camera.cameraFromLps))
+  await writeJsonAtomic(files.applied, applied)
+  return {
+    text: [
+      `Wrote ${files.image}, its geometry ${files.geometry}, and what was done to it, ${files.applied}.`,
+      textList([
+        [
+          'CT',
+          `${ct.volume.size.join(' × ')} voxels of ${ct.volume.spacing.map(s => s.toFixed(2)).join(' × ')} mm (${ct.format})`
+        ],
+        ['Isocentre', `${isocenter.map(c => fixed(c, 1)).join(', ')} mm`],
+        ['Conditions', `${o.preset}${o.set.length > 0 ? ` with ${o.set.join(', ')}` : ''}, seed ${o.seed}`],
+        ['Beam', `${settings.beam}, mean ${fixed(xray.applied.meanKev, 1)} keV`],
+        ['In the field', inTheField(xray.applied.instruments, xray.applied.opening !== null)],
+        [
+          'Grey values',
+          `0 to ${2 ** xray.bits - 1}, ${xray.intensity === 'log' ? 'logarithmic' : 'linear'}, ${xray.bright === 'attenuation' ? 'bone bright' : 'bone dark'}`
+        ],
+        [
+          'Time',
+          `reading ${duration((read - started) / 1000)}, simulating ${duration((simulated - read) / 1000)}`
+        ]
+      ]),
+      ...ct.notes.map(n => `Note: ${n}`)
+    ].join('\n'),
+    json: {
+      version: VERSION,
+      out: files.image,
+      geometryFile: files.geometry,
+      appliedFile: files.applied,
+      geometry: geometryToJson(camera.detector, camera.cameraFromLps),
+      view: {
+        alphaDeg: view.alpha / DEGREE,
+        betaDeg: view.beta / DEGREE,
+        gammaDeg: view.gamma / DEGREE,
+        translationMm: view.translation
+      },
+      isocenterMm: isocenter,
+      applied,
+      ct: {
+        path: ct.path,
+        format: ct.format,
+        size: ct.volume.size,
+        spacingMm: ct.volume.spacing,
+        series: ct.series
+      },
+      seconds: { read: (read - started) / 1000, simulate: (simulated - read) / 1000 },
+      notes: ct.notes
+    }
+  }
+}
+
+/** The grey values as they are: a PNG of 8 bits where there are no more, else of 16, the highest value at its own place. */
+function encode(format: Format, xray: SimulatedXray, camera: Camera, sourceToPatient: number): Uint8Array {
+  const { image, bits, intensity, bright } = xray
+  if (format === '.dcm')
+    return writeDicomXray(
+      image,
+      { detector: camera.detector, sourceToPatient, cameraFromLps: camera.cameraFromLps, intensity, bright },
+      { seriesDescription: 'Simulated X-ray' }
+    )
+  return bits === 8 ? writePng8(image, { min: 0, max: 255 }) : writePng16(image, { min: 0, max: 65535 })
+}
+
+function inTheField(instruments: readonly Instrument[], collimated: boolean): string {
+  const names = instruments.map(i => i.kind)
+  const parts = [...(collimated ? ['collimator'] : []), ...names]
+  return parts.length > 0 ? parts.join(', ') : 'the patient only'
+}
