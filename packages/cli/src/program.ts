@@ -6,6 +6,7 @@ import { addEvaluateCommand } from './commands/evaluate.js'
 import { addPrepareCommand } from './commands/prepare.js'
 import { addPretrainCommand } from './commands/pretrain.js'
 import { addRegisterCommand } from './commands/register.js'
+import { addSimulateCommand } from './commands/simulate.js'
 
 /** The command line, without anything run yet. It never ends the process: errors, help and version are thrown. */
 export function createProgram(): Command {
@@ -29,6 +30,7 @@ Exit codes: 0 done, 2 something to put right (it is said what), 130 stopped by C
   addRegisterCommand(program)
   addEvaluateCommand(program)
   addDrrCommand(program)
+  addSimulateCommand(program)
   addPretrainCommand(program)
   addDemoCommand(program)
   return program

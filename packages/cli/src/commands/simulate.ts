@@ -5,7 +5,7 @@ import {
   centredDetector,
   changeXraySettings,
   DEGREE,
-  describe,
+  describeSetting,
   geometryToJson,
   gridCentre,
   type Instrument,
@@ -121,7 +121,7 @@ export function addSimulateCommand(program: Command): void {
       'after',
       `
 Settings (--set key=value):
-${textList(Object.entries(XRAY_SETTINGS).map(([key, rule]) => [`  ${key}`, describe(rule)]))}
+${textList(Object.entries(XRAY_SETTINGS).map(([key, rule]) => [`  ${key}`, describeSetting(rule)]))}
 
 Examples:
   $ raypose simulate --ct ct/ --out xray.dcm
@@ -220,7 +220,7 @@ async function simulate(o: SimulateOptions, { signal, progress }: CommandContext
   }
 }
 
-/** The grey values as they are: a PNG of 8 bits where there are no more, else of 16, the highest value at its own place. */
+/** A PNG has 8 bits where there are no more, else 16; 9 to 15 bits are spread over 16, so that viewers show them. */
 function encode(format: Format, xray: SimulatedXray, camera: Camera, sourceToPatient: number): Uint8Array {
   const { image, bits, intensity, bright } = xray
   if (format === '.dcm')
@@ -229,7 +229,9 @@ function encode(format: Format, xray: SimulatedXray, camera: Camera, sourceToPat
       { detector: camera.detector, sourceToPatient, cameraFromLps: camera.cameraFromLps, intensity, bright },
       { seriesDescription: 'Simulated X-ray' }
     )
-  return bits === 8 ? writePng8(image, { min: 0, max: 255 }) : writePng16(image, { min: 0, max: 65535 })
+  return bits === 8
+    ? writePng8(image, { min: 0, max: 255 })
+    : writePng16(image, { min: 0, max: 2 ** bits - 1 })
 }
 
 function inTheField(instruments: readonly Instrument[], collimated: boolean): string {

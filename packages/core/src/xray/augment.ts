@@ -1,3 +1,4 @@
+import { ArgumentError } from '../errors.js'
 import { type Image, imageRange } from '../image/image.js'
 import type { Random } from '../random/random.js'
 import { insideOpening, type Opening } from './collimation.js'

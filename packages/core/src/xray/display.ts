@@ -50,7 +50,7 @@ export function displayReading(
   return { image: { width, height, data }, window: [low, high] }
 }
 
-const clamp = (x: number) => (x < 0 ? 0 : x > 1 ? 1 : x)
+const clamp = (x: number) => Math.min(1, Math.max(0, x))
 
 /** Letters on a 5 × 7 grid, a row to a number, the highest bit at the left. */
 const LETTERS = {

@@ -34,7 +34,7 @@ export interface XraySettings {
   readonly marker: boolean
 }
 
-type Rule =
+export type XraySettingRule =
   | {
       readonly kind: 'number'
       readonly low: number
@@ -45,18 +45,27 @@ type Rule =
   | { readonly kind: 'choice'; readonly choices: readonly string[]; readonly what: string }
   | { readonly kind: 'flag'; readonly what: string }
 
-const number = (low: number, high: number, what: string): Rule => ({ kind: 'number', low, high, what })
-const whole = (low: number, high: number, what: string): Rule => ({
+const number = (low: number, high: number, what: string): XraySettingRule => ({
+  kind: 'number',
+  low,
+  high,
+  what
+})
+const whole = (low: number, high: number, what: string): XraySettingRule => ({
   kind: 'number',
   low,
   high,
   whole: true,
   what
 })
-const choice = (choices: readonly string[], what: string): Rule => ({ kind: 'choice', choices, what })
+const choice = (choices: readonly string[], what: string): XraySettingRule => ({
+  kind: 'choice',
+  choices,
+  what
+})
 
 /** What each setting means, and what it can be. */
-export const XRAY_SETTINGS: { readonly [K in keyof XraySettings]: Rule } = {
+export const XRAY_SETTINGS: { readonly [K in keyof XraySettings]: XraySettingRule } = {
   beam: choice(['polychromatic', 'monoenergetic'], 'tungsten spectrum, or one energy'),
   energyKev: number(15, 150, 'photon energy of a monoenergetic beam, keV'),
   kvp: number(40, 150, 'tube voltage, kV'),
@@ -105,7 +114,7 @@ export function assertXraySettings(settings: XraySettings): void {
   for (const [key, rule] of Object.entries(XRAY_SETTINGS)) {
     const value = settings[key as keyof XraySettings]
     if (!fits(rule, value))
-      throw new ArgumentError(`${key} cannot be ${String(value)}`, `${key} is ${describe(rule)}.`)
+      throw new ArgumentError(`${key} cannot be ${String(value)}`, `${key} is ${describeSetting(rule)}.`)
   }
   if (!(settings.photons > 0))
     throw new ArgumentError(
@@ -140,7 +149,7 @@ export function changeXraySettings(settings: XraySettings, changes: readonly str
   return result
 }
 
-function ruleOf(key: string): Rule {
+function ruleOf(key: string): XraySettingRule {
   const rule = Object.hasOwn(XRAY_SETTINGS, key) ? XRAY_SETTINGS[key as keyof XraySettings] : undefined
   if (!rule)
     throw new ArgumentError(
@@ -150,14 +159,14 @@ function ruleOf(key: string): Rule {
   return rule
 }
 
-function parse(rule: Rule, text: string): unknown {
+function parse(rule: XraySettingRule, text: string): unknown {
   if (rule.kind === 'number')
     return text === '' ? Number.NaN : Number(text.replace(/^inf(inity)?$/i, 'Infinity'))
   if (rule.kind === 'flag' && (text === 'true' || text === 'false')) return text === 'true'
   return text
 }
 
-function fits(rule: Rule, value: unknown): boolean {
+function fits(rule: XraySettingRule, value: unknown): boolean {
   if (rule.kind === 'choice') return rule.choices.some(c => c === value)
   if (rule.kind === 'flag') return typeof value === 'boolean'
   return (
@@ -169,7 +178,7 @@ function fits(rule: Rule, value: unknown): boolean {
 }
 
 /** A setting's range and meaning, for people. */
-export function describe(rule: Rule): string {
+export function describeSetting(rule: XraySettingRule): string {
   if (rule.kind === 'choice') return `${rule.choices.join(' | ')}: ${rule.what}`
   if (rule.kind === 'flag') return `true | false: ${rule.what}`
   return `${rule.low} … ${rule.high}${rule.whole ? ' (whole)' : ''}: ${rule.what}`

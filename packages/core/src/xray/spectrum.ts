@@ -121,8 +121,8 @@ function bremsstrahlung(e: number, kvp: number, slowing: number, sine: number): 
 /** Photons of a K line per electron: their equation 22, made at depths up to where electrons fall below the K edge. */
 function kLine(e: number, share: number, kvp: number, slowing: number, sine: number): number {
   const depth = (kvp * kvp - K_EDGE * K_EDGE) / slowing
-  const escape = (massAttenuation('tungsten', e) * depth) / sine
-  const integral = integrate(x => 1.5 * (1 - x * x) * Math.exp(-escape * x), 0, 1)
+  const lost = (massAttenuation('tungsten', e) * depth) / sine
+  const integral = integrate(x => 1.5 * (1 - x * x) * Math.exp(-lost * x), 0, 1)
   return 1.349e-3 * (kvp / K_EDGE - 1) ** 1.648 * share * integral
 }
 
