@@ -36,6 +36,7 @@ describe('argument parsers', () => {
     expect(positiveNumber('--tau', '6')('0.5')).toBe(0.5)
     expect(oneOf('--a', ['x', 'y'])('y')).toBe('y')
     expect(population('phantom:400')).toBe(400)
+    expect(population('atlas/')).toBe('atlas/')
   })
 
   it.each([
@@ -47,7 +48,7 @@ describe('argument parsers', () => {
     [wholeNumber('--steps', 1, '5'), ['0', '1.5', '', '1e400', '1,2', '-3']],
     [positiveNumber('--sdd', '5'), ['0', '-1', 'x', '1,2']],
     [oneOf('--a', ['x']), ['', 'X']],
-    [population, ['phantom', 'phantom:0', 'phantom:1.5', 'atlas/', 'phantom:-3']]
+    [population, ['phantom:', 'phantom:0', 'phantom:1.5', 'phantom:-3']]
   ] as [(text: string) => unknown, string[]][])(
     'refuse anything else, naming flag and example',
     (parse, texts) => {

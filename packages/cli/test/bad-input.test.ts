@@ -42,15 +42,29 @@ const phantom = createPhantom({ seed: 4, spacing: 6, size: [55, 41, 48] })
 
 async function ctFolder(name: string, change: (slices: NamedBytes[]) => NamedBytes[]): Promise<string> {
   await mkdir(at(name))
-  for (const { name: file, bytes } of change([...writeDicomCtSlices(phantom.ct)])) await writeFile(at(name, file), bytes)
+  for (const { name: file, bytes } of change([...writeDicomCtSlices(phantom.ct)]))
+    await writeFile(at(name, file), bytes)
   return at(name)
 }
 
 const prepare = (ct: string) => ['prepare', '--ct', ct, '--out', at('out'), '--steps', '1']
-const register = (xray: string, ...more: string[]) => ['register', '--patient', at('patient'), '--xray', xray, '--out', at('out'), ...more]
+const register = (xray: string, ...more: string[]) => [
+  'register',
+  '--patient',
+  at('patient'),
+  '--xray',
+  xray,
+  '--out',
+  at('out'),
+  ...more
+]
 
 const [w, h] = PAPER_DETECTOR.size
-const picture: Image = { width: w, height: h, data: Float32Array.from({ length: w * h }, (_, i) => 1000 + (i % 997)) }
+const picture: Image = {
+  width: w,
+  height: h,
+  data: Float32Array.from({ length: w * h }, (_, i) => 1000 + (i % 997))
+}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'raypose-bad-'))
@@ -73,7 +87,13 @@ beforeAll(async () => {
     provenance: {},
     validation: {},
     curve: [],
-    network: { spec, parameters: randomParameters(spec, 1), landmarkNames: phantom.landmarks.map((_, i) => `${i}`), pixelMm: [1.6, 1.6], provenance: {} },
+    network: {
+      spec,
+      parameters: randomParameters(spec, 1),
+      landmarkNames: phantom.landmarks.map((_, i) => `${i}`),
+      pixelMm: [1.6, 1.6],
+      provenance: {}
+    },
     volume: phantom.ct
   })
   await writeFile(at('xray.png'), writePng16(picture, { min: 0, max: 2000 }))
@@ -89,7 +109,9 @@ describe('a CT that is none', () => {
   })
 
   it('a truncated slice', async () => {
-    const ct = await ctFolder('truncated', s => s.map((f, i) => (i === 20 ? { ...f, bytes: f.bytes.subarray(0, 1800) } : f)))
+    const ct = await ctFolder('truncated', s =>
+      s.map((f, i) => (i === 20 ? { ...f, bytes: f.bytes.subarray(0, 1800) } : f))
+    )
     await refuses('file-format', /bytes|truncated/i, ...prepare(ct))
   })
 
@@ -107,7 +129,10 @@ describe('a CT that is none', () => {
   })
 
   it('no bone in the window', async () => {
-    await writeFile(at('soft.nrrd'), writeNrrd({ ...phantom.ct, data: phantom.ct.data.map(x => Math.min(x, 120)) }))
+    await writeFile(
+      at('soft.nrrd'),
+      writeNrrd({ ...phantom.ct, data: phantom.ct.data.map(x => Math.min(x, 120)) })
+    )
     await refuses('volume', /no bone/, ...prepare(at('soft.nrrd')))
   })
 
@@ -127,7 +152,8 @@ describe('an X-ray that is none', () => {
   })
 
   it('has a pose with a value that is not a number, or that is not rigid', async () => {
-    const pose = (m: (number | null)[]) => JSON.stringify({ ...geometryToJson(PAPER_DETECTOR), cameraFromLps: m })
+    const pose = (m: (number | null)[]) =>
+      JSON.stringify({ ...geometryToJson(PAPER_DETECTOR), cameraFromLps: m })
     await writeFile(at('nan.json'), pose([1, 0, 0, null, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]))
     await refuses('geometry', /cameraFromLps/, ...register(at('xray.png'), '--geometry', at('nan.json')))
     await writeFile(at('sheared.json'), pose([1, 0.2, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]))
@@ -135,8 +161,15 @@ describe('an X-ray that is none', () => {
   })
 
   it('is empty', async () => {
-    await writeFile(at('empty.png'), writePng16({ ...picture, data: new Float32Array(w * h).fill(500) }, { min: 0, max: 1000 }))
-    await refuses('xray', /empty|constant|same|500|even/i, ...register(at('empty.png'), '--geometry', at('xray.json')))
+    await writeFile(
+      at('empty.png'),
+      writePng16({ ...picture, data: new Float32Array(w * h).fill(500) }, { min: 0, max: 1000 })
+    )
+    await refuses(
+      'xray',
+      /empty|constant|same|500|even/i,
+      ...register(at('empty.png'), '--geometry', at('xray.json'))
+    )
   })
 })
 
@@ -150,14 +183,29 @@ describe('a patient that is none', () => {
     await writeFile(at('patient', 'ct.nrrd'), altered)
     await refuses('bundle', /ct\.nrrd was changed/, ...attempt)
     await writeFile(at('patient', 'ct.nrrd'), ct)
-    await writeFile(at('patient', 'manifest.json'), manifest.replace('"formatVersion": 1', '"formatVersion": 7'))
+    await writeFile(
+      at('patient', 'manifest.json'),
+      manifest.replace('"formatVersion": 1', '"formatVersion": 7')
+    )
     await refuses('bundle', /format 7/, ...attempt)
     await writeFile(at('patient', 'manifest.json'), manifest)
-    await refuses('bundle', /letters.*not a prepared patient/, 'evaluate', '--patient', at('letters'), '--views', '3', '--out', at('out'))
+    await refuses(
+      'bundle',
+      /letters.*not a prepared patient/,
+      'evaluate',
+      '--patient',
+      at('letters'),
+      '--views',
+      '3',
+      '--out',
+      at('out')
+    )
   })
 })
 
 it('leaves nothing half-written behind', async () => {
   const left = await readdir(at('out'), { recursive: true }).catch(() => [])
-  expect(left.filter(f => f.endsWith('.part') || f.endsWith('result.json') || f.endsWith('manifest.json'))).toEqual([])
+  expect(
+    left.filter(f => f.endsWith('.part') || f.endsWith('result.json') || f.endsWith('manifest.json'))
+  ).toEqual([])
 })

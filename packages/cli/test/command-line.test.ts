@@ -210,7 +210,7 @@ describe('bad input', () => {
     const evaluate = await raypose('evaluate', '--patient', 'papers', '--views', '3', '--out', 'e', '--json')
     expect([evaluate.code, JSON.parse(evaluate.stdout).error.code]).toEqual([2, 'bundle'])
     const pretrain = await raypose('pretrain', '--population', 'atlas', '--out', 'm', '--json')
-    expect([pretrain.code, JSON.parse(pretrain.stdout).error.code]).toEqual([2, 'argument'])
+    expect([pretrain.code, JSON.parse(pretrain.stdout).error.code]).toEqual([2, 'file-not-found'])
     await raypose('drr', '--ct', 'cube.nrrd', '--out', 'x.png')
     const register = await raypose(
       'register',

@@ -1,18 +1,28 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Detector, ModelError, PAPER_DETECTOR, PELVIS_LANDMARKS } from '@raypose/core'
+import {
+  createRandom,
+  type Detector,
+  ModelError,
+  PAPER_DETECTOR,
+  PELVIS_LANDMARKS,
+  TRAINING_GRID
+} from '@raypose/core'
 import { compactSpec, cpmSpec, type NetworkSpec, saveWeights } from '@raypose/network'
 import { writeFileAtomic, writeJsonAtomic } from './files/atomic.js'
-import { phantomValidation } from './training/phantom-validation.js'
+import type { SourceConfig, ValidationSet } from './training/messages.js'
+import { loadMember, type PopulationMember, readPopulation } from './training/population.js'
 import { type TrainingStep, trainNetwork } from './training/train-network.js'
 import type { Accuracy } from './training/validation.js'
+import { phantomValidation, validationViews } from './training/validation-views.js'
+import { TRAINING_RANGE } from './training/view-source.js'
 import { VERSION } from './version.js'
 
 export interface PretrainOptions {
   /** Folder for the run: config, log, checkpoint, weights. A run that was cut short goes on from there. */
   readonly out: string
-  /** Number of procedural patients in the population. */
-  readonly phantoms: number
+  /** Number of procedural patients, or a folder of annotated CTs (see {@link PopulationMember}); the last of these validates. */
+  readonly population: number | string
   readonly seed: number
   /** Training steps; each takes `batchSize` images. */
   readonly steps: number
@@ -56,7 +66,10 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     ...options
   }
   const detector: Detector = PAPER_DETECTOR
-  const landmarks = PELVIS_LANDMARKS.landmarks.length
+  const members = typeof o.population === 'string' ? await readPopulation(o.population) : null
+  const landmarkNames =
+    members?.[0].landmarkNames ?? PELVIS_LANDMARKS.landmarks.map(l => `${l.name} ${l.side}`)
+  const landmarks = landmarkNames.length
   const [imageWidth, imageHeight] = detector.size
   const spec: NetworkSpec =
     o.architecture === 'compact'
@@ -65,7 +78,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const config = {
     version: VERSION,
     spec,
-    phantoms: o.phantoms,
+    population: members ? members.map(m => m.name) : o.population,
     seed: o.seed,
     steps: o.steps,
     batchSize: o.batchSize,
@@ -77,14 +90,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const log = (entry: object) => appendFile(join(o.out, 'log.ndjson'), `${JSON.stringify(entry)}\n`)
   const result = await trainNetwork({
     spec,
-    source: {
-      kind: 'phantoms',
-      seed: o.seed + (checkpoint?.step ?? 0),
-      detector,
-      viewsPerPhantom: 48,
-      phantoms: o.phantoms,
-      spacing: 1.5
-    },
+    source: sourceOf(o.population, members, o.seed + (checkpoint?.step ?? 0), detector),
     batch: {
       batchSize: o.batchSize,
       sigmaPixels: o.sigmaMm / detector.pixel[0],
@@ -100,7 +106,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     warmUp: 100,
     seed: o.seed,
     checkpoint: checkpoint?.bytes,
-    validation: phantomValidation(detector, 6, 10, 1.5),
+    validation: await validationOf(members, detector),
     validateEvery: o.validateEvery,
     checkpointEvery: o.checkpointEvery,
     maxSeconds: o.maxSeconds,
@@ -122,7 +128,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     saveWeights({
       spec,
       parameters: result.parameters,
-      landmarkNames: PELVIS_LANDMARKS.landmarks.map(l => `${l.name} ${l.side}`),
+      landmarkNames,
       pixelMm: [detector.pixel[0], detector.pixel[1]],
       provenance: { ...config, images, loss: result.loss, validation: result.accuracy }
     })
@@ -164,4 +170,45 @@ async function resumable(out: string, config: object): Promise<{ bytes: Uint8Arr
     })
   )
   return { bytes, step }
+}
+
+/** Voxel size of training phantoms, mm: close to what 1.6 mm pixels resolve at the isocentre. */
+const PHANTOM_MM = 1.5
+
+function sourceOf(
+  population: number | string,
+  members: readonly PopulationMember[] | null,
+  seed: number,
+  detector: Detector
+): SourceConfig {
+  if (members)
+    return {
+      kind: 'population',
+      seed,
+      detector,
+      range: TRAINING_RANGE,
+      members: members.slice(0, -1),
+      viewsPerPatient: 96
+    }
+  return {
+    kind: 'phantoms',
+    seed,
+    detector,
+    viewsPerPhantom: 48,
+    phantoms: population as number,
+    spacing: PHANTOM_MM
+  }
+}
+
+/** Views that training never sees: of phantoms of their own, or of the population's last patient (the paper's 12 + 1). */
+async function validationOf(
+  members: readonly PopulationMember[] | null,
+  detector: Detector
+): Promise<ValidationSet> {
+  if (!members) return phantomValidation(detector, 6, 10, PHANTOM_MM)
+  const patient = await loadMember(members[members.length - 1])
+  const set = validationViews([patient], detector, 60, TRAINING_GRID, createRandom(7))
+  patient.bone.dispose()
+  patient.soft.dispose()
+  return set
 }

@@ -36,15 +36,15 @@ const options = {
 }
 
 describe('batches', () => {
-  it('repeat themselves for the same seed and source', () => {
+  it('repeat themselves for the same seed and source', async () => {
     const a = createBatchMaker(squares(1), { ...options, augment: 1 })
     const b = createBatchMaker(squares(1), { ...options, augment: 1 })
-    for (let i = 0; i < 5; i++) expect(b()).toEqual(a())
+    for (let i = 0; i < 5; i++) expect(await b()).toEqual(await a())
   })
 
-  it('put the target on the landmark of each image, and the absent one in its bin', () => {
+  it('put the target on the landmark of each image, and the absent one in its bin', async () => {
     const bins = binsPerLandmark(spec)
-    const { images, targets } = createBatchMaker(squares(2), options)()
+    const { images, targets } = await createBatchMaker(squares(2), options)()
     for (let n = 0; n < 4; n++) {
       const image = images.subarray(n * 64 * 48, (n + 1) * 64 * 48)
       let mass = 0
@@ -71,10 +71,10 @@ describe('batches', () => {
     }
   })
 
-  it('keep image and landmarks together under augmentation', () => {
+  it('keep image and landmarks together under augmentation', async () => {
     const make = createBatchMaker(squares(3), { ...options, augment: 1, batchSize: 32 })
     const bins = binsPerLandmark(spec)
-    const { images, targets } = make()
+    const { images, targets } = await make()
     // Brightness under the target, against the image's mean of 0: on average the square shows through all that augmentation does.
     let on = 0
     for (let n = 0; n < 32; n++)

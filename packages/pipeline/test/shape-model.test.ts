@@ -35,7 +35,10 @@ describe('fitting a sphere mesh', () => {
     for (const f of [faces, Uint32Array.from(faces).reverse()]) {
       const normals = vertexNormals(vertices, f)
       for (let i = 48 * 6; i < vertices.length - 48 * 6; i += 300)
-        expect((normals[i] * vertices[i] + normals[i + 1] * vertices[i + 1] + normals[i + 2] * vertices[i + 2]) / 12).toBeGreaterThan(0.98)
+        expect(
+          (normals[i] * vertices[i] + normals[i + 1] * vertices[i + 1] + normals[i + 2] * vertices[i + 2]) /
+            12
+        ).toBeGreaterThan(0.98)
       const balls = medialBalls(vertices, normals)
       // Without the rows at the two open poles, whose normals see faces on one side only.
       for (let i = 48 * 2; i < 48 * 23; i += 50) expect(Math.abs(balls[i * 4 + 3] - 12)).toBeLessThan(0.7)
@@ -74,7 +77,9 @@ describe('fitting a sphere mesh', () => {
 describe('statistics of shapes', () => {
   it('aligns turned and shifted copies onto each other', () => {
     const { vertices } = ellipsoid(30, 20, 10, 8)
-    const moved = [0, 1, 2].map(k => transformPoints(vertices, rigid(expSO3([0.3 * k, -0.2 * k, 0.1]), [10 * k, 5, -k])))
+    const moved = [0, 1, 2].map(k =>
+      transformPoints(vertices, rigid(expSO3([0.3 * k, -0.2 * k, 0.1]), [10 * k, 5, -k]))
+    )
     const aligned = alignShapes(moved).map((m, i) => transformPoints(moved[i], m))
     for (const a of aligned) a.forEach((x, i) => expect(x).toBeCloseTo(aligned[0][i], 6))
     expect(aligned[0].reduce((s, x) => s + x, 0)).toBeCloseTo(0, 6)

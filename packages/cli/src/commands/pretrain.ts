@@ -8,7 +8,7 @@ import type { CommandResult } from '../terminal/output.js'
 import { textList } from '../terminal/table.js'
 
 interface PretrainCommandOptions extends CommonOptions {
-  readonly population: number
+  readonly population: number | string
   readonly out: string
   readonly steps: number
   readonly seed: number
@@ -21,7 +21,7 @@ export function addPretrainCommand(program: Command): void {
   const command = program
     .command('pretrain')
     .description('Phase 1: train the general landmark network on X-rays of many patients.')
-    .requiredOption('--population <phantom:N>', 'patients to learn from: N procedural ones', population)
+    .requiredOption('--population <patients>', 'phantom:N for N procedural patients, or a folder of annotated CTs', population)
     .requiredOption('--out <folder>', 'folder for the network, its log and checkpoints')
     .option('--steps <n>', 'training steps of 8 images', wholeNumber('--steps', 1, '20000'), 20000)
     .option(
@@ -41,6 +41,9 @@ export function addPretrainCommand(program: Command): void {
     .addHelpText(
       'after',
       `
+A folder of annotated CTs holds NAME.nrrd (or .nii.gz, .mha, or a DICOM folder NAME) beside NAME.landmarks.json:
+{"landmarks": [{"name": "…", "point": [x, y, z] or null}, …]}, LPS mm. The last patient by name is kept for validation.
+
 A run that was stopped goes on from its last checkpoint when the same command is given again.
 
 Examples:
@@ -50,12 +53,14 @@ Examples:
     .action((options: PretrainCommandOptions) => runCommand(options, context => train(options, context)))
 }
 
-/** @throws ArgumentError for anything but `phantom:N`. */
-export function population(text: string): number {
-  const count = Number(/^phantom:(\d+)$/.exec(text)?.[1])
-  if (!(Number.isSafeInteger(count) && count > 0))
+/** `phantom:N` as a number, anything else as a folder. @throws ArgumentError for `phantom:` without a number */
+export function population(text: string): number | string {
+  const phantoms = /^phantom:(.*)$/.exec(text)
+  if (!phantoms) return text
+  const count = Number(phantoms[1])
+  if (!(phantoms[1] !== '' && Number.isSafeInteger(count) && count > 0))
     throw new ArgumentError(
-      `--population wants phantom:N, N procedural patients, not "${text}"`,
+      `--population wants phantom:N, N procedural patients, or a folder, not "${text}"`,
       'For example: --population phantom:400'
     )
   return count
@@ -67,7 +72,7 @@ async function train(
 ): Promise<CommandResult> {
   const result = await pretrain({
     out: o.out,
-    phantoms: o.population,
+    population: o.population,
     seed: o.seed,
     steps: o.steps,
     threads: o.threads,

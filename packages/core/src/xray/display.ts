@@ -2,7 +2,7 @@ import type { Image } from '../image/image.js'
 import type { Random } from '../random/random.js'
 import type { XraySettings } from './settings.js'
 
-/** Least share of the open beam that a logarithm is taken of: line integrals end at 12. */
+/** Least share of the open beam that a logarithm is taken of, besides that of one photon: line integrals end at 12. */
 const FLOOR = 6e-6
 
 export interface Displayed {
@@ -15,7 +15,7 @@ export interface Displayed {
 /**
  * What the device makes of a reading: logarithm, window, contrast, polarity, gamma, whole numbers.
  * @param reading photons a pixel
- * @param open photons a pixel of the open beam
+ * @param open photons a pixel of the open beam, 1 where they are not counted
  * @param field positive on the pixels that the window is taken from; all where null
  */
 export function displayReading(
@@ -30,7 +30,8 @@ export function displayReading(
   const { scale, bright, windowLow, windowHigh, contrast, gamma, bits } = settings
   const { width, height } = reading
   const share = reading.data.map(x => x / open)
-  const values = scale === 'log' ? share.map(x => -Math.log(Math.max(FLOOR, x))) : share
+  const floor = open > 1 ? Math.max(FLOOR, 1 / open) : FLOOR
+  const values = scale === 'log' ? share.map(x => -Math.log(Math.max(floor, x))) : share
   const inField = field
     ? values.filter((_, i) => field(i % width, Math.floor(i / width)) > 0)
     : values.slice()

@@ -12,7 +12,7 @@ export function poisson(mean: number, random: Random): number {
 /**
  * Counts photons, in place: Poisson noise, then the electronics' normal noise; never below 0.
  * @param signal expected photons a pixel, relative to an open beam of 1
- * @param photons photons a pixel in the open beam; infinity leaves the signal as it is
+ * @param photons photons a pixel in the open beam
  * @param electronicNoise standard deviation, photons
  */
 export function countPhotons(
@@ -21,7 +21,6 @@ export function countPhotons(
   electronicNoise: number,
   random: Random
 ): void {
-  if (!Number.isFinite(photons)) return
   for (let i = 0; i < signal.length; i++)
     signal[i] = Math.max(0, poisson(signal[i] * photons, random) + electronicNoise * random.normal())
 }

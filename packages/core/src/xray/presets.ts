@@ -21,6 +21,7 @@ const IDEAL: XraySettings = {
   fieldTurnDegrees: 0,
   collimatorLeak: 0.005,
   blurMm: 0,
+  exposure: 'fixed',
   photons: Number.POSITIVE_INFINITY,
   electronicNoise: 0,
   scale: 'log',
@@ -39,41 +40,43 @@ export const XRAY_PRESETS = {
   ideal: IDEAL,
   /** As the paper evaluates: a plain synthetic X-ray of 120 kV, with the noise of a normal dose. */
   paper: { ...IDEAL, beam: 'polychromatic', photons: 5e5, electronicNoise: 10, blurMm: 0.3 },
-  /** A C-arm in use: scatter, blur, heel effect and a tenth of the photons; fluoroscopy's dark bone. */
+  /** A C-arm in use, with automatic exposure: scatter, blur, heel effect and the photons of fluoroscopy; dark bone. */
   'c-arm': {
     ...IDEAL,
     beam: 'polychromatic',
-    kvp: 85,
+    kvp: 90,
     aluminiumMm: 3.5,
     copperMm: 0.1,
     heel: 0.5,
     scatter: 0.25,
     blurMm: 0.8,
-    photons: 5e4,
+    exposure: 'automatic',
+    photons: 1000,
     electronicNoise: 20,
     bright: 'exposure',
-    windowLow: 0.5,
-    windowHigh: 99.5,
+    windowLow: 4,
+    windowHigh: 99.8,
     bits: 12
   },
-  /** A C-arm at a fiftieth of the normal dose. */
+  /** The same with a seventh of the photons. */
   'low-dose': {
     ...IDEAL,
     beam: 'polychromatic',
-    kvp: 75,
+    kvp: 80,
     aluminiumMm: 3.5,
     copperMm: 0.1,
     heel: 0.5,
     scatter: 0.35,
     blurMm: 1,
-    photons: 1e4,
+    exposure: 'automatic',
+    photons: 150,
     electronicNoise: 6,
     bright: 'exposure',
-    windowLow: 0.5,
-    windowHigh: 99.5,
+    windowLow: 4,
+    windowHigh: 99.8,
     bits: 12
   },
-  /** Everything at once: hardly any dose, instruments, a narrow field, a marker, 8 bits. */
+  /** Everything at once: hardly any dose, instruments, a collimated field, a marker, 8 bits. */
   worst: {
     ...IDEAL,
     beam: 'polychromatic',
@@ -84,7 +87,8 @@ export const XRAY_PRESETS = {
     instruments: 4,
     collimation: 'random',
     blurMm: 1.2,
-    photons: 8e3,
+    exposure: 'automatic',
+    photons: 80,
     electronicNoise: 6,
     bright: 'exposure',
     windowLow: 1,

@@ -50,6 +50,6 @@ export function scatterField(
   return field.map(x => x * scale)
 }
 
-/** Where the share of scatter is measured: in the open field, behind at least a few centimetres of tissue. */
-const behindPatient = (transmission: number, incident: number): boolean =>
+/** Where the share of scatter and an automatic exposure are measured: in the open field, behind at least a few centimetres of tissue. */
+export const behindPatient = (transmission: number, incident: number): boolean =>
   transmission < 0.5 && incident > 0.25

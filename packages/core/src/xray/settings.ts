@@ -22,6 +22,7 @@ export interface XraySettings {
   readonly fieldTurnDegrees: number
   readonly collimatorLeak: number
   readonly blurMm: number
+  readonly exposure: 'fixed' | 'automatic'
   readonly photons: number
   readonly electronicNoise: number
   readonly scale: 'log' | 'linear'
@@ -93,7 +94,15 @@ export const XRAY_SETTINGS: { readonly [K in keyof XraySettings]: XraySettingRul
   fieldTurnDegrees: number(-180, 180, 'rotation of a rectangular field, degrees'),
   collimatorLeak: number(0, 1, 'share of the beam that the blades let through'),
   blurMm: number(0, 20, 'standard deviation of the detector blur, mm'),
-  photons: { ...number(0, Number.POSITIVE_INFINITY, 'photons a pixel in the open beam; Infinity: no noise') },
+  exposure: choice(
+    ['fixed', 'automatic'],
+    'photons are counted in the open beam, or, as automatic exposure does, behind the patient'
+  ),
+  photons: number(
+    0,
+    Number.POSITIVE_INFINITY,
+    'photons a pixel: in the open beam, or the median behind the patient; Infinity: no noise'
+  ),
   electronicNoise: number(0, 1e6, 'standard deviation of the electronic noise, photons'),
   scale: choice(['log', 'linear'], 'grey values go with line integrals, or with the reading'),
   bright: choice(['attenuation', 'exposure'], 'what is bright: bone, or what passes'),

@@ -12,7 +12,7 @@ import { type Instrument, instrumentPaths, randomInstruments } from './instrumen
 import { CT_KEV, type Metal, massAttenuation } from './materials.js'
 import { countPhotons } from './noise.js'
 import { type MaterialIntegrals, primarySignal } from './primary.js'
-import { scatterField } from './scatter.js'
+import { behindPatient, scatterField } from './scatter.js'
 import { assertXraySettings, type XraySettings } from './settings.js'
 import { meanEnergy, monoenergeticBeam, tungstenBeam } from './spectrum.js'
 
@@ -21,6 +21,8 @@ export interface XrayDescription {
   readonly seed: number
   /** As asked for; infinite photons are null, as JSON has no infinity. */
   readonly settings: Omit<XraySettings, 'photons'> & { readonly photons: number | null }
+  /** Photons a pixel in the open beam; null without noise. */
+  readonly openPhotons: number | null
   /** As the detector weighs it, keV. */
   readonly meanKev: number
   readonly instruments: readonly Instrument[]
@@ -91,8 +93,7 @@ export function simulateXray(
     layers[metal] = path.map((mm, i) => mm * perMm + (body ? body[i] : 0))
   }
   const primary = primarySignal({ width, height, layers }, beam)
-  const { reading, opening } = detect(primary, camera, settings, streams)
-  const open = Number.isFinite(settings.photons) ? settings.photons : 1
+  const { reading, opening, open } = detect(primary, camera, settings, streams)
   const { image, window } = displayReading(reading, open, settings, opening && insideOpening(opening))
   const marker = settings.marker ? burnMarker(image, settings.bits, streams.marker) : null
   return {
@@ -104,6 +105,7 @@ export function simulateXray(
     applied: {
       seed,
       settings: { ...settings, photons: Number.isFinite(settings.photons) ? settings.photons : null },
+      openPhotons: Number.isFinite(settings.photons) ? open : null,
       meanKev: meanEnergy(beam),
       instruments,
       opening,
@@ -156,7 +158,7 @@ function detect(
   camera: Camera,
   settings: XraySettings,
   streams: Streams
-): { reading: Image; opening: Opening | null } {
+): { reading: Image; opening: Opening | null; open: number } {
   const { width, height } = primary
   const { detector } = camera
   const pixelMm = Math.sqrt(detector.pixel[0] * detector.pixel[1])
@@ -170,6 +172,26 @@ function detect(
   const scatter = scatterField(primary, incident, pixelMm, settings, streams.scatter)
   const signal = primary.data.map((t, i) => t * incident[i] + (scatter ? scatter[i] : 0))
   const data = gaussianBlur(signal, width, height, settings.blurMm / pixelMm)
-  countPhotons(data, settings.photons, settings.electronicNoise, streams.noise)
-  return { reading: { width, height, data }, opening }
+  const open = openPhotons(primary, incident, data, settings)
+  if (Number.isFinite(settings.photons)) countPhotons(data, open, settings.electronicNoise, streams.noise)
+  return { reading: { width, height, data }, opening, open }
 }
+
+/** Photons a pixel in the open beam; 1 where they are not counted. */
+function openPhotons(
+  primary: Image,
+  incident: Float32Array,
+  signal: Float32Array,
+  { exposure, photons }: XraySettings
+): number {
+  if (!Number.isFinite(photons)) return 1
+  if (exposure === 'fixed') return photons
+  const behind = signal.filter((_, i) => behindPatient(primary.data[i], incident[i]))
+  const metered = (behind.length > 0 ? behind : signal.slice()).sort()
+  const median = metered[metered.length >> 1]
+  // Where nothing arrives at all, no exposure helps.
+  return photons / Math.max(median, FAINTEST)
+}
+
+/** Least share of the beam that automatic exposure makes up for: more than the heaviest patient leaves. */
+const FAINTEST = 1e-6

@@ -6,10 +6,7 @@ import {
   createWasmRenderer,
   cropToBox,
   type Detector,
-  PAPER_SOURCE_TO_ISOCENTER,
-  poseFromView,
   prepareWasmVolume,
-  randomView,
   type Vec3,
   VIEW_AXES,
   type ViewGrid,
@@ -20,13 +17,12 @@ import { writeFileAtomic, writeJsonAtomic } from '../files/atomic.js'
 import { sha256 } from '../files/hash.js'
 import { type PatientLandmark, type PatientManifest, writePatient } from '../patient/bundle.js'
 import { patientLayers } from '../patient/layers.js'
-import type { ValidationSet } from '../training/messages.js'
 import { trainNetwork } from '../training/train-network.js'
 import { type Accuracy, accuracyOf } from '../training/validation.js'
-import { renderTrainingView } from '../training/view-source.js'
+import { validationViews } from '../training/validation-views.js'
 import { patientLandmarks } from './landmarks.js'
 import { locatePelvis } from './locate.js'
-import { type PrepareOptions, type PrepareSettings, prepareDefaults } from './options.js'
+import { type PrepareOptions, prepareDefaults } from './options.js'
 
 /** What is kept of the CT: everything that a C-arm's rays to the pelvis meet, mm to each side of the isocentre. */
 const KEEP: Vec3 = [240, 190, 230]
@@ -92,7 +88,21 @@ export async function preparePatient(
     lap('landmarks')
 
     const { bone, soft } = patientLayers(ct)
-    const validation = validationViews(bone, soft, detector, landmarks, isocenter, o)
+    const shown = {
+      bone: createWasmRenderer(bone),
+      soft: createWasmRenderer(soft),
+      landmarks: landmarks.map(l => l.point),
+      isocenter
+    }
+    const validation = validationViews(
+      [shown],
+      detector,
+      validationCount(o.steps),
+      o.range,
+      createRandom(o.seed + 77)
+    )
+    shown.bone.dispose()
+    shown.soft.dispose()
     const before = accuracyOf(
       await general.detect(validation.images),
       validation.points,
@@ -217,36 +227,6 @@ function weighted(landmarks: readonly PatientLandmark[], accuracy: Accuracy): Pa
     validationMm: Number.isFinite(accuracy.perLandmarkMm[i]) ? accuracy.perLandmarkMm[i] : null,
     weight: best / variance[i]
   }))
-}
-
-function validationViews(
-  bone: ReturnType<typeof patientLayers>['bone'],
-  soft: ReturnType<typeof patientLayers>['soft'],
-  detector: Detector,
-  landmarks: readonly PatientLandmark[],
-  isocenter: Vec3,
-  o: PrepareSettings
-): ValidationSet {
-  const random = createRandom(o.seed + 77)
-  const patient = {
-    bone: createWasmRenderer(bone),
-    soft: createWasmRenderer(soft),
-    landmarks: landmarks.map(l => l.point),
-    isocenter
-  }
-  const images: Float32Array[] = []
-  const points: Float32Array[] = []
-  for (let i = 0; i < validationCount(o.steps); i++) {
-    const view = renderTrainingView(patient, {
-      detector,
-      cameraFromLps: poseFromView(randomView(o.range, random), isocenter)
-    })
-    images.push(view.bone.map((b, j) => b + view.soft[j]))
-    points.push(view.points)
-  }
-  patient.bone.dispose()
-  patient.soft.dispose()
-  return { images, points, mmPerPixel: (detector.pixel[0] * PAPER_SOURCE_TO_ISOCENTER) / detector.sdd }
 }
 
 function widened(grid: ViewGrid, factor: number): ViewGrid {

@@ -37,21 +37,21 @@ interface StoredView {
  * Batches from a pool of rendered views that is renewed as training goes on: a view is drawn a few times, each time
  * augmented anew, so that rendering and training keep pace. The same options and source give the same batches.
  */
-export function createBatchMaker(source: ViewSource, options: BatchOptions): () => Batch {
+export function createBatchMaker(source: ViewSource, options: BatchOptions): () => Promise<Batch> {
   const { spec, batchSize } = options
   const random = createRandom(options.seed)
   const pool: StoredView[] = []
   let renewed = 0
-  const renew = (): void => {
-    const view = store(source())
+  const renew = async (): Promise<void> => {
+    const view = store(await source())
     if (pool.length < options.poolSize) pool.push(view)
     else pool[renewed++ % options.poolSize] = view
   }
   const pixels = spec.inputWidth * spec.inputHeight
   const bins = spec.landmarks * binsPerLandmark(spec)
-  return () => {
+  return async () => {
     const wanted = pool.length === 0 ? options.firstViews : options.freshViews
-    for (let i = 0; i < wanted; i++) renew()
+    for (let i = 0; i < wanted; i++) await renew()
     const images = new Float32Array(batchSize * pixels)
     const targets = new Float32Array(batchSize * bins)
     for (let b = 0; b < batchSize; b++) {

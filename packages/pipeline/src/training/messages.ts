@@ -1,6 +1,7 @@
 import type { Detector, PreparedVolume, Vec3, ViewGrid } from '@raypose/core'
 import type { NetworkSpec, StepHyper } from '@raypose/network'
 import type { BatchOptions } from './batches.js'
+import type { PopulationMember } from './population.js'
 import type { Accuracy } from './validation.js'
 
 /** Where a feeder takes its views from: plain data, so that it can cross to a worker. */
@@ -23,6 +24,14 @@ export type SourceConfig =
       readonly soft: PreparedVolume
       readonly landmarks: readonly (Vec3 | null)[]
       readonly isocenter: Vec3
+    }
+  | {
+      readonly kind: 'population'
+      readonly seed: number
+      readonly detector: Detector
+      readonly range: ViewGrid
+      readonly members: readonly PopulationMember[]
+      readonly viewsPerPatient: number
     }
 
 /** Images to validate on, with where the landmarks are (NaN: not in the image). */

@@ -28,7 +28,7 @@ export interface LayeredPatient {
 }
 
 /** An endless, seeded stream of training views. */
-export type ViewSource = () => TrainingView
+export type ViewSource = () => TrainingView | Promise<TrainingView>
 
 /** Where training views are taken from: wider than any grid of the paper, so that what is asked of the network lies inside. */
 export const TRAINING_RANGE: ViewGrid = {
@@ -138,7 +138,8 @@ export function patientSource(options: {
   return () => randomTrainingView(patient, options.detector, options.range, random)
 }
 
-function randomTrainingView(
+/** A view drawn from a range around the patient's isocentre. */
+export function randomTrainingView(
   patient: LayeredPatient,
   detector: Detector,
   range: ViewGrid,
