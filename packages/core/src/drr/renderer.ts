@@ -1,6 +1,18 @@
 import { ArgumentError } from '../errors.js'
 import type { Camera } from '../geometry/camera.js'
+import type { Vec3 } from '../geometry/linear.js'
 import type { Image } from '../image/image.js'
+
+/**
+ * An image and how each pixel changes with the pose: the six partial derivatives with respect to the unscaled variables
+ * of `rigidPoseVariables` at 0 (three turns of the patient about the camera's axes through a centre, per radian, then
+ * three shifts along them, per mm).
+ */
+export interface ImageWithDerivatives {
+  readonly image: Image
+  /** Six arrays of W·H, row-major as the image. */
+  readonly derivatives: readonly Float32Array[]
+}
 
 /**
  * Renders DRRs of one volume: the line integral of μ along the ray from the source through the **centre** of each
@@ -18,6 +30,12 @@ export interface Renderer {
    * @throws GeometryError for a degenerate camera, before any work starts
    */
   render(camera: Camera, out?: Float32Array): Image
+  /**
+   * The image and its six derivatives, where the backend has them.
+   * @param centre LPS mm, about which the patient turns
+   * @throws GeometryError as {@link render}
+   */
+  renderWithDerivatives?(camera: Camera, centre: Vec3): ImageWithDerivatives
   /** Frees the prepared volume; the renderer is unusable afterwards. */
   dispose(): void
 }

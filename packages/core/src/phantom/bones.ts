@@ -34,6 +34,8 @@ export interface BoneVariation {
   readonly modeLimit: number
   /** 1: femurs, spine and coccyx are always there; training leaves some out. */
   readonly completeness: number
+  /** This shape as it is, instead of one drawn from the model. */
+  readonly shape?: PelvisShape
 }
 
 /** Overall size and proportions. The atlas says nothing of sex: only mean proportions from anatomy textbooks enter here. */
@@ -48,14 +50,15 @@ export function drawBones(
   const weights = Array.from({ length: shapeModes() }, () =>
     Math.max(-variation.modeLimit, Math.min(variation.modeLimit, random.normal()))
   )
-  const size = (sex === 'female' ? 0.98 : 1.03) * (1 + 0.03 * Math.max(-2, Math.min(2, random.normal())))
-  const widen = sex === 'female' ? 1.015 : 0.99
+  const drawnSize = (sex === 'female' ? 0.98 : 1.03) * (1 + 0.03 * Math.max(-2, Math.min(2, random.normal())))
+  const size = variation.shape ? 1 : drawnSize
+  const widen = variation.shape ? 1 : sex === 'female' ? 1.015 : 0.99
   const tilt = mulMat3(
     mulMat3(rotationX(random.uniform(-12, 12) * DEGREE), rotationZ(random.uniform(-4, 4) * DEGREE)),
     rotationY(random.uniform(-4, 4) * DEGREE)
   )
   const shape: Mat3 = mulMat3(tilt, [size * widen, 0, 0, 0, size, 0, 0, 0, size])
-  const pelvis = transformPelvis(pelvisShape(weights), shape, size)
+  const pelvis = transformPelvis(variation.shape ?? pelvisShape(weights), shape, size)
   const density = drawDensity(random)
   const bones: Bone[] = [
     {

@@ -4,6 +4,7 @@ import type { Volume } from '../volume/volume.js'
 import { type AxisGrid, addBone } from './bone-field.js'
 import { drawBones, type Sex } from './bones.js'
 import { createNoise } from './noise.js'
+import type { PelvisShape } from './shape-model.js'
 import { softTissue } from './soft-tissue.js'
 
 export interface PhantomOptions {
@@ -14,6 +15,8 @@ export interface PhantomOptions {
   /** Voxels along x, y, z (default: 328 × 246 × 287 mm, 400 × 300 × 350 voxels of 0.82 mm). */
   readonly size?: Vec3
   readonly sex?: Sex
+  /** Bones of this shape; all else is drawn. */
+  readonly shape?: PelvisShape
   /** Largest weight of a shape mode in standard deviations (default 2). */
   readonly modeLimit?: number
   /** Chance that femurs, lumbar spine and coccyx are each there (default 1). */
@@ -61,7 +64,8 @@ export function phantomLayers(options: LayerOptions): PhantomLayers {
   const sex = options.sex ?? (random.chance(0.5) ? 'female' : 'male')
   const { bones, landmarks, pelvis } = drawBones(random, sex, {
     modeLimit: options.modeLimit ?? 2,
-    completeness: options.completeness ?? 1
+    completeness: options.completeness ?? 1,
+    shape: options.shape
   })
   const isocenter = mean(landmarks)
   const extent = options.size ? (options.size.map(n => n * spacing) as unknown as Vec3) : EXTENT

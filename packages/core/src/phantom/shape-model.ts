@@ -48,20 +48,34 @@ export function pelvisShape(b: readonly number[]): PelvisShape {
     const w = (b[k] ?? 0) / 100
     if (w !== 0) for (let i = 0; i < x.length; i++) x[i] += w * mode[i]
   })
+  return shapeFromVector(
+    x,
+    SHAPE_MODEL_DATA.bones.map(b => ({ ...b, wedges: wedges.get(b.name)! }))
+  )
+}
+
+/**
+ * A pelvis from the numbers of a shape model: the spheres of each bone (x, y, z, r), the landmarks (x, y, z), the left and the right
+ * acetabulum (x, y, z, r); mm, LPS axes.
+ */
+export function shapeFromVector(
+  x: Float64Array,
+  layout: readonly { readonly name: string; readonly spheres: number; readonly wedges: Uint16Array }[]
+): PelvisShape {
   let at = 0
   const bones = new Map<string, SphereMesh>()
-  for (const bone of SHAPE_MODEL_DATA.bones) {
+  for (const bone of layout) {
     const spheres = x.slice(at, at + bone.spheres * 4)
     for (let i = 3; i < spheres.length; i += 4) spheres[i] = Math.max(0.8, spheres[i])
-    bones.set(bone.name, { spheres, wedges: wedges.get(bone.name)! })
+    bones.set(bone.name, { spheres, wedges: bone.wedges })
     at += bone.spheres * 4
   }
-  const landmarks: Vec3[] = Array.from({ length: SHAPE_MODEL_DATA.landmarks }, (_, i) => [
+  const landmarks: Vec3[] = Array.from({ length: (x.length - at - 8) / 3 }, (_, i) => [
     x[at + i * 3],
     x[at + i * 3 + 1],
     x[at + i * 3 + 2]
   ])
-  at += SHAPE_MODEL_DATA.landmarks * 3
+  at += landmarks.length * 3
   const joint = (o: number) => ({ centre: [x[o], x[o + 1], x[o + 2]] as Vec3, radius: x[o + 3] })
   return {
     leftHip: bones.get('left-hip')!,

@@ -201,8 +201,8 @@ function turnInPlane(
     let px = -c * cx - s * (y - cy) + cx + shift[0]
     let py = -s * cx + c * (y - cy) + cy + shift[1]
     for (let x = 0; x < width; x++, px += c, py += s) {
-      const qx = px < 0 ? 0 : px > width - 1 ? width - 1 : px
-      const qy = py < 0 ? 0 : py > height - 1 ? height - 1 : py
+      const qx = Math.max(0, Math.min(px, width - 1))
+      const qy = Math.max(0, Math.min(py, height - 1))
       const ix = Math.min(width - 2, Math.floor(qx))
       const iy = Math.min(height - 2, Math.floor(qy))
       const fx = qx - ix

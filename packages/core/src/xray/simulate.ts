@@ -16,6 +16,8 @@ import { behindPatient, scatterField } from './scatter.js'
 import { assertXraySettings, type XraySettings } from './settings.js'
 import { meanEnergy, monoenergeticBeam, tungstenBeam } from './spectrum.js'
 
+export { XRAY_PRESETS, type XrayPreset } from './presets.js'
+
 /** What was done to make an image; with the settings and the seed it can be made again. Plain JSON. */
 export interface XrayDescription {
   readonly seed: number

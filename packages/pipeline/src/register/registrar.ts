@@ -14,6 +14,8 @@ import {
   resampleToDetector,
   resampleVolume,
   toDetectorPixel,
+  type Vec3,
+  type Volume,
   XrayError
 } from '@raypose/core'
 import { createDetector } from '@raypose/network'
@@ -63,9 +65,7 @@ const WORKING_PIXEL = 1.6 / 1200
 export async function createRegistrar(patient: Patient, options: RegistrarOptions = {}): Promise<Registrar> {
   const { similarity, threads = 2 } = options
   const network = await createDetector(patient.network, { threads })
-  const { volume } = patient
-  const fine = volume.spacing.some(s => s < RENDER_MM * 0.8)
-  const renderer = createWasmRenderer(fine ? resampleVolume(volume, { spacing: RENDER_MM }) : volume)
+  const renderer = createWasmRenderer(renderingVolume(patient.volume))
   return {
     patient,
     renderer,
@@ -131,6 +131,20 @@ export async function createRegistrar(patient: Patient, options: RegistrarOption
       renderer.dispose()
     }
   }
+}
+
+/**
+ * The volume at about {@link RENDER_MM}, ending exactly where it ended: a body cut off at the side of the scan shows as an edge in the
+ * DRR, and an edge moved by a fraction of a voxel moves the pose.
+ */
+function renderingVolume(volume: Volume<Int16Array>): Volume<Int16Array> {
+  if (volume.spacing.every(s => s >= RENDER_MM * 0.8)) return volume
+  const extent = volume.size.map((n, k) => (n - 1) * volume.spacing[k])
+  const size = extent.map((e, k) =>
+    Math.max(2, Math.min(volume.size[k], Math.round(e / RENDER_MM) + 1))
+  ) as unknown as Vec3
+  const spacing = extent.map((e, k) => e / (size[k] - 1)) as unknown as Vec3
+  return resampleVolume(volume, { spacing, size, origin: volume.origin })
 }
 
 /** The detector that the network was trained for, on this X-ray's source: the same ray slopes, centred on its image. */

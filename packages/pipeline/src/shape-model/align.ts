@@ -12,6 +12,10 @@ export function transformPoints(p: Points, m: Mat4): Points {
   return out
 }
 
+/** The motion that takes a shape onto another in correspondence, in the least-squares sense. */
+export const rigidOnto = (moving: Points, fixed: Points): Mat4 =>
+  absoluteOrientation(asVectors(moving), asVectors(fixed))
+
 /** Rigid generalised Procrustes alignment: for each shape the motion that takes it onto the mean, which is centred at the origin. */
 export function alignShapes(shapes: readonly Points[], rounds = 5): Mat4[] {
   const centre = [0, 0, 0]

@@ -1,6 +1,6 @@
-import { symmetricEigen, type Vec3 } from '@raypose/core'
+import { symmetricEigen } from '@raypose/core'
 import { fitAcetabulum } from './acetabulum.js'
-import { alignShapes, type Points, transformPoints } from './align.js'
+import { alignShapes, type Points, rigidOnto, transformPoints } from './align.js'
 import { atlasLandmarks, type SurfaceAtlas } from './atlas.js'
 import {
   clusterBalls,
@@ -24,6 +24,83 @@ export interface FittedShapeModel {
   explained: number
 }
 
+/** How the bones of an atlas are laid out in spheres: the same for every patient, so that sphere k is the same place in all. */
+export interface SphereLayout {
+  readonly bones: readonly {
+    readonly name: string
+    readonly spheres: number
+    readonly label: Int32Array
+    readonly wedges: Uint16Array
+  }[]
+  /** All vertices of the mean shape, the bones in the atlas's order, centred at the origin. */
+  readonly mean: Points
+}
+
+/** Lays out the bones of `patients` in `spheres[bone]` spheres, by the mean of their aligned shapes. */
+export function layOutSpheres(
+  atlas: SurfaceAtlas,
+  patients: readonly number[],
+  spheres: Record<string, number>
+): SphereLayout {
+  const names = [...atlas.bones.keys()]
+  const whole = patients.map(p => wholePelvis(atlas, p))
+  const fits = alignShapes(whole)
+  const mean = new Float64Array(whole[0].length)
+  whole.forEach((w, i) => {
+    transformPoints(w, fits[i]).forEach((x, k) => {
+      mean[k] += x / whole.length
+    })
+  })
+  let at = 0
+  const bones = names.map(name => {
+    const { faces, vertices } = atlas.bones.get(name)!
+    const part = mean.slice(at, (at += vertices[0].length))
+    const label = clusterBalls(medialBalls(part, vertexNormals(part, faces)), spheres[name])
+    return { name, spheres: spheres[name], label, wedges: wedgesFromClusters(label, faces) }
+  })
+  return { bones, mean }
+}
+
+/** One patient of the atlas in the layout's spheres: the model's vector, and each bone's surface residual, mm. */
+export function fitPatientShape(
+  atlas: SurfaceAtlas,
+  patient: number,
+  layout: SphereLayout,
+  rounds = 25
+): { row: number[]; rmsMm: number[] } {
+  const place = rigidOnto(wholePelvis(atlas, patient), layout.mean)
+  const vertices = new Map(
+    [...atlas.bones].map(([name, b]) => [name, transformPoints(b.vertices[patient], place)] as const)
+  )
+  const normals = new Map(
+    [...vertices].map(([name, v]) => [name, vertexNormals(v, atlas.bones.get(name)!.faces)] as const)
+  )
+  const row: number[] = []
+  const rmsMm = layout.bones.map(({ name, spheres: count, label, wedges }) => {
+    const v = vertices.get(name)!
+    const n = normals.get(name)!
+    const spheres = spheresFromClusters(medialBalls(v, n), label, count)
+    const rms = refineSpheres({ spheres, wedges }, v, n, rounds)
+    row.push(...spheres)
+    return rms
+  })
+  const l = atlasLandmarks(atlas, vertices)
+  row.push(...l)
+  for (const [bone, inferior, superior, side] of HIP_JOINTS) {
+    const guess = [0, 1, 2].map(k => (l[inferior * 3 + k] + l[superior * 3 + k]) / 2)
+    row.push(
+      ...fitAcetabulum(vertices.get(bone)!, normals.get(bone)!, [guess[0] + side * 6, guess[1], guess[2]])
+    )
+  }
+  return { row, rmsMm }
+}
+
+/** Bone, the landmarks of the acetabulum's lower and upper rim, and the side on which the joint's centre lies. */
+const HIP_JOINTS = [
+  ['left-hip', 11, 13, 1],
+  ['right-hip', 10, 12, -1]
+] as const
+
 /** Fits sphere meshes of `spheres[bone]` spheres to every patient of the atlas and takes the principal components. */
 export function fitShapeModel(
   atlas: SurfaceAtlas,
@@ -35,57 +112,28 @@ export function fitShapeModel(
     log?: (line: string) => void
   }
 ): FittedShapeModel {
-  const log = options.log ?? (() => {})
   const keep = atlas.patients.map((_, i) => i).filter(i => !options.leaveOut?.includes(atlas.patients[i]))
-  const names = [...atlas.bones.keys()]
-  const whole = keep.map(p => concat(names.map(b => atlas.bones.get(b)!.vertices[p])))
-  const fits = alignShapes(whole)
-  const aligned = keep.map(
-    (p, i) => new Map(names.map(b => [b, transformPoints(atlas.bones.get(b)!.vertices[p], fits[i])] as const))
-  )
-  const rows: number[][] = keep.map(() => [])
-  const bones: FittedShapeModel['bones'] = []
-  for (const name of names) {
-    const { faces } = atlas.bones.get(name)!
-    const mean = new Float64Array(aligned[0].get(name)!.length)
-    for (const a of aligned) a.get(name)!.forEach((x, i) => (mean[i] += x / aligned.length))
-    const count = options.spheres[name]
-    const label = clusterBalls(medialBalls(mean, vertexNormals(mean, faces)), count)
-    const wedges = wedgesFromClusters(label, faces)
-    let rms = 0
-    aligned.forEach((a, i) => {
-      const v = a.get(name)!
-      const normals = vertexNormals(v, faces)
-      const spheres = spheresFromClusters(medialBalls(v, normals), label, count)
-      rms += refineSpheres({ spheres, wedges }, v, normals, options.rounds ?? 25) / aligned.length
-      rows[i].push(...spheres)
-    })
-    log(`${name}: ${count} spheres, ${wedges.length / 3} wedges, surface residual ${rms.toFixed(2)} mm`)
-    bones.push({ name, spheres: count, wedges, rmsMm: rms })
-  }
-  aligned.forEach((a, i) => {
-    const l = atlasLandmarks(atlas, a)
-    rows[i].push(...l)
-    for (const [bone, inferior, superior] of [
-      ['left-hip', 11, 13],
-      ['right-hip', 10, 12]
-    ] as const) {
-      const side = bone === 'left-hip' ? 1 : -1
-      const guess: Vec3 = [0, 1, 2].map(
-        k => (l[inferior * 3 + k] + l[superior * 3 + k]) / 2
-      ) as unknown as Vec3
-      const v = a.get(bone)!
-      rows[i].push(
-        ...fitAcetabulum(v, vertexNormals(v, atlas.bones.get(bone)!.faces), [
-          guess[0] + side * 6,
-          guess[1],
-          guess[2]
-        ])
-      )
-    }
+  const layout = layOutSpheres(atlas, keep, options.spheres)
+  const fits = keep.map(p => fitPatientShape(atlas, p, layout, options.rounds))
+  const bones = layout.bones.map(({ name, spheres, wedges }, b) => {
+    const rmsMm = fits.reduce((s, f) => s + f.rmsMm[b] / fits.length, 0)
+    options.log?.(
+      `${name}: ${spheres} spheres, ${wedges.length / 3} wedges, surface residual ${rmsMm.toFixed(2)} mm`
+    )
+    return { name, spheres, wedges, rmsMm }
   })
-  return { bones, landmarks: atlas.landmarks.length, ...principalComponents(rows, options.modes) }
+  return {
+    bones,
+    landmarks: atlas.landmarks.length,
+    ...principalComponents(
+      fits.map(f => f.row),
+      options.modes
+    )
+  }
 }
+
+const wholePelvis = (atlas: SurfaceAtlas, patient: number): Points =>
+  concat([...atlas.bones.values()].map(b => b.vertices[patient]))
 
 /** Mean and the first `count` principal components, each scaled to one standard deviation. */
 export function principalComponents(
