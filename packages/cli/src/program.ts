@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addDemoCommand } from './commands/demo.js'
 import { addDrrCommand } from './commands/drr.js'
 import { addEvaluateCommand } from './commands/evaluate.js'
+import { addEvaluateNetworkCommand } from './commands/evaluate-network.js'
 import { addPrepareCommand } from './commands/prepare.js'
 import { addPretrainCommand } from './commands/pretrain.js'
 import { addRegisterCommand } from './commands/register.js'
@@ -32,6 +33,7 @@ Exit codes: 0 done, 2 something to put right (it is said what), 130 stopped by C
   addDrrCommand(program)
   addSimulateCommand(program)
   addPretrainCommand(program)
+  addEvaluateNetworkCommand(program)
   addDemoCommand(program)
   return program
 }

@@ -1,4 +1,5 @@
 export * from './evaluate/evaluate.js'
+export * from './evaluate/evaluate-network.js'
 export * from './files/atomic.js'
 export * from './files/hash.js'
 export * from './files/model.js'

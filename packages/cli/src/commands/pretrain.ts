@@ -21,7 +21,11 @@ export function addPretrainCommand(program: Command): void {
   const command = program
     .command('pretrain')
     .description('Phase 1: train the general landmark network on X-rays of many patients.')
-    .requiredOption('--population <patients>', 'phantom:N for N procedural patients, or a folder of annotated CTs', population)
+    .requiredOption(
+      '--population <patients>',
+      'phantom:N for N procedural patients, or a folder of annotated CTs',
+      population
+    )
     .requiredOption('--out <folder>', 'folder for the network, its log and checkpoints')
     .option('--steps <n>', 'training steps of 8 images', wholeNumber('--steps', 1, '20000'), 20000)
     .option(
