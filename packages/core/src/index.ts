@@ -1,6 +1,7 @@
+export { type AsyncRenderer, asAsyncRenderer, type RenderBatchOptions } from './drr/async-renderer.js'
 export { type AttenuationOptions, MU_WATER } from './drr/attenuation.js'
 export * from './drr/reference-renderer.js'
-export type { Renderer } from './drr/renderer.js'
+export type { ImageWithDerivatives, Renderer } from './drr/renderer.js'
 export { createWasmRenderer, type WasmRendererOptions } from './drr/wasm-renderer.js'
 export {
   claimSlot,
@@ -9,6 +10,9 @@ export {
   prepareWasmVolume,
   releaseSlot
 } from './drr/wasm-volume.js'
+export * from './drr/webgpu/device.js'
+export { createWebGpuRenderer, WEBGPU_ERROR_BOUND, type WebGpuRendererOptions } from './drr/webgpu/renderer.js'
+export type { TexelPrecision } from './drr/webgpu/upload.js'
 export * from './errors.js'
 export * from './evaluation/measures.js'
 export * from './evaluation/summary.js'
@@ -33,7 +37,13 @@ export * from './landmarks/shape-prior.js'
 export * from './landmarks/sphere-growing.js'
 export * from './landmarks/views.js'
 export * from './phantom/phantom.js'
-export { type PelvisShape, pelvisLandmarkPrior, pelvisShape, shapeFromVector, shapeModes } from './phantom/shape-model.js'
+export {
+  type PelvisShape,
+  pelvisLandmarkPrior,
+  pelvisShape,
+  shapeFromVector,
+  shapeModes
+} from './phantom/shape-model.js'
 export * from './phantom/sphere-mesh.js'
 export { absoluteOrientation } from './pose/absolute-orientation.js'
 export * from './pose/correspondences.js'

@@ -4,7 +4,7 @@ import type { Vec3 } from '../geometry/linear.js'
 import type { Image } from '../image/image.js'
 import type { ImageWithDerivatives, Renderer } from './renderer.js'
 
-export interface BatchOptions {
+export interface RenderBatchOptions {
   /** Ends the call with a CancelledError once the work begun is done. */
   readonly signal?: AbortSignal
   /** Called with how many of all images are done. */
@@ -30,7 +30,7 @@ export interface AsyncRenderer {
    * Renders every camera; images in the cameras' order. Detectors may differ.
    * @throws as {@link render}, before any work starts for a camera; CancelledError
    */
-  renderBatch(cameras: readonly Camera[], options?: BatchOptions): Promise<Image[]>
+  renderBatch(cameras: readonly Camera[], options?: RenderBatchOptions): Promise<Image[]>
   /**
    * The image and its six derivatives.
    * @param centre LPS mm, about which the patient turns

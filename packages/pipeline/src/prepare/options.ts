@@ -44,6 +44,8 @@ export interface PrepareOptions {
   readonly boneWindow?: BoneWindow
   /** Phase 2c: range of the training poses, widened by a sixth so that its rim is trained too. */
   readonly range?: ViewGrid
+  /** Whether that range is widened to views centred anywhere along the height of the pelvis (default true; the paper: false). */
+  readonly coverHeight?: boolean
   /** Standard deviation of the targets in retraining, mm on the detector. */
   readonly sigmaMm?: number
   /** A point further than this from where the shape prior has it is placed by the prior instead, mm. */
@@ -69,6 +71,7 @@ export function prepareDefaults(o: PrepareOptions) {
     backProjection: o.backProjection ?? {},
     boneWindow: o.boneWindow ?? PAPER_BONE_WINDOW,
     range: o.range ?? TRAINING_GRID,
+    coverHeight: o.coverHeight ?? true,
     sigmaMm: o.sigmaMm ?? 4,
     priorGateMm: o.priorGateMm ?? 20,
     seed: o.seed ?? 1,

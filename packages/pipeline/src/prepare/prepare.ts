@@ -6,6 +6,7 @@ import {
   createWasmRenderer,
   cropToBox,
   type Detector,
+  heightRange,
   prepareWasmVolume,
   type Vec3,
   VIEW_AXES,
@@ -88,6 +89,7 @@ export async function preparePatient(
     lap('landmarks')
 
     const { bone, soft } = patientLayers(ct)
+    const range = o.coverHeight ? coveringHeight(o.range, landmarks, isocenter) : o.range
     const shown = {
       bone: createWasmRenderer(bone),
       soft: createWasmRenderer(soft),
@@ -98,7 +100,7 @@ export async function preparePatient(
       [shown],
       detector,
       validationCount(o.steps),
-      o.range,
+      range,
       createRandom(o.seed + 77)
     )
     shown.bone.dispose()
@@ -117,7 +119,7 @@ export async function preparePatient(
         kind: 'patient',
         seed: o.seed,
         detector,
-        range: widened(o.range, 7 / 6),
+        range: widened(range, 7 / 6),
         bone,
         soft,
         landmarks: landmarks.map(l => l.point),
@@ -227,6 +229,18 @@ function weighted(landmarks: readonly PatientLandmark[], accuracy: Accuracy): Pa
     validationMm: Number.isFinite(accuracy.perLandmarkMm[i]) ? accuracy.perLandmarkMm[i] : null,
     weight: best / variance[i]
   }))
+}
+
+/**
+ * The range with its z wide enough for views centred anywhere between the lowest and the highest landmark: the paper trains on ±15 mm
+ * but evaluates, as surgeons look, from the top to the bottom of the pelvis.
+ */
+function coveringHeight(range: ViewGrid, landmarks: readonly PatientLandmark[], isocenter: Vec3): ViewGrid {
+  const { from, to } = heightRange(
+    landmarks.map(l => l.point),
+    isocenter
+  )
+  return { ...range, z: { ...range.z, from: Math.min(range.z.from, from), to: Math.max(range.z.to, to) } }
 }
 
 function widened(grid: ViewGrid, factor: number): ViewGrid {
