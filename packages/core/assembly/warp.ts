@@ -1,94 +1,115 @@
-/**
- * From the virtual detector to the real one: a homography, sampled by Catmull-Rom (Keys 1981, a = -1/2), and the
- * length of each ray between two slices.
- */
+/** From the virtual detector to the real one: a homography, sampled by Catmull-Rom's cubic, and the length of each ray. */
+import { acrossRows, cubicWeights, dot, whole } from './cubic'
+
+// Parameters (f64 each, WARP_PARAMETERS of wasm-tile.ts): every quantity is linear in column and row, given as its value
+// at the tile's first pixel and its change per column and per row. The pixel lies at grid column x/a and row y/a; a ray's
+// length from slice to slice is |ray|·scale/|a|.
+export function atRow(p: usize, which: usize, j: i32): f32 {
+  return <f32>(load<f64>(p + which * 24) + <f64>j * load<f64>(p + which * 24, 16))
+}
+export function perColumn(p: usize, which: usize): f32 {
+  return <f32>load<f64>(p + which * 24, 8)
+}
+export const GRID_X: usize = 0
+export const GRID_Y: usize = 1
+export const DEPTH: usize = 2
+/** The ray in camera coordinates, mm. */
+export const RAY_X: usize = 3
+export const RAY_Y: usize = 4
+export const SDD: usize = 15 * 8
+export const SCALE: usize = 16 * 8
+
+/** What is worked out for four pixels at a time. */
+export const POSITIONS: usize = 64
 
 /**
- * @param p 24 f64: in-plane source (b, c), distance from source to plane along the slab axis, grid origin (b, c),
- *   grid step (b, c), scale; then the direction (a, b, c) of the tile's first ray and its change per column and per row
- *   (voxels); then that ray's camera x, y, z (mm) and the pixel size (x, y).
- * @param out width·height f32
+ * Grid position of four pixels: stores the whole parts (columns, rows as i32) and fractions (f32) at `at`.
+ * @returns which of them lie where the cubic has all its cells
+ */
+export function place(gx: v128, gy: v128, xEnd: v128, yEnd: v128, at: usize): v128 {
+  const one = f32x4.splat(1)
+  const inside = v128.and(
+    v128.and(f32x4.ge(gx, one), f32x4.ge(gy, one)),
+    v128.and(f32x4.lt(gx, xEnd), f32x4.lt(gy, yEnd))
+  )
+  // Anywhere inside will do for the others; comparisons with NaN are false, so that it does not get through.
+  const x = v128.bitselect(gx, one, inside)
+  const y = v128.bitselect(gy, one, inside)
+  const ix = i32x4.trunc_sat_f32x4_s(x)
+  const iy = i32x4.trunc_sat_f32x4_s(y)
+  v128.store(at, ix)
+  v128.store(at, iy, 16)
+  v128.store(at, f32x4.sub(x, f32x4.convert_i32x4_s(ix)), 32)
+  v128.store(at, f32x4.sub(y, f32x4.convert_i32x4_s(iy)), 48)
+  return inside
+}
+
+/** @returns the address of the first of the 4 × 4 cells of a pixel */
+export function cellOf(cells: usize, pitch: usize, at: usize): usize {
+  return cells + <usize>(load<i32>(at, 16) - 1) * pitch + ((<usize>(load<i32>(at) - 1)) << 2)
+}
+
+function sample(cells: usize, pitch: usize, at: usize): f32 {
+  const q = cellOf(cells, pitch, at)
+  const rows = acrossRows(
+    whole(q),
+    whole(q + pitch),
+    whole(q + 2 * pitch),
+    whole(q + 3 * pitch),
+    cubicWeights(load<f32>(at, 48))
+  )
+  return dot(rows, cubicWeights(load<f32>(at, 32)))
+}
+
+/**
+ * @param cells the grid's sums, i32
+ * @param p parameters; `at`: 64 bytes of working memory
+ * @param out width·height f32, and room for three more
  */
 export function warp(
-  acc: usize,
+  cells: usize,
   columns: i32,
   rows: i32,
   p: usize,
+  at: usize,
   width: i32,
   height: i32,
   out: usize
 ): void {
-  const sb = load<f64>(p)
-  const sc = load<f64>(p, 8)
-  const distance = load<f64>(p, 16)
-  const gb0 = load<f64>(p, 24)
-  const gc0 = load<f64>(p, 32)
-  const ib = 1.0 / load<f64>(p, 40)
-  const ic = 1.0 / load<f64>(p, 48)
-  const scale = load<f64>(p, 56)
-  const ua = load<f64>(p, 88)
-  const ub = load<f64>(p, 96)
-  const uc = load<f64>(p, 104)
-  const x0 = load<f64>(p, 136)
-  const y0 = load<f64>(p, 144)
-  const z0 = load<f64>(p, 152)
-  const px = load<f64>(p, 160)
-  const py = load<f64>(p, 168)
-  const ob = (sb - gb0) * ib
-  const oc = (sc - gc0) * ic
-  const xEnd = <f64>(columns - 2)
-  const yEnd = <f64>(rows - 2)
   const pitch = (<usize>columns) << 2
+  const xEnd = f32x4.splat(<f32>(columns - 2))
+  const yEnd = f32x4.splat(<f32>(rows - 2))
+  const gridX1 = f32x4.splat(perColumn(p, GRID_X))
+  const gridY1 = f32x4.splat(perColumn(p, GRID_Y))
+  const depth1 = f32x4.splat(perColumn(p, DEPTH))
+  const rayX1 = f32x4.splat(perColumn(p, RAY_X))
+  const sdd = <f32>load<f64>(p, SDD)
+  const scale = f32x4.splat(<f32>load<f64>(p, SCALE))
+  const zero = f32x4.splat(0)
   for (let j: i32 = 0; j < height; j++) {
-    const da = load<f64>(p, 64) + <f64>j * load<f64>(p, 112)
-    const db = load<f64>(p, 72) + <f64>j * load<f64>(p, 120)
-    const dc = load<f64>(p, 80) + <f64>j * load<f64>(p, 128)
-    const y = y0 + <f64>j * py
-    const yz = y * y + z0 * z0
-    for (let i: i32 = 0; i < width; i++, out += 4) {
-      const a = da + <f64>i * ua
-      const r = 1.0 / a
-      const t = distance * r
-      const gx = ob + t * (db + <f64>i * ub) * ib
-      const gy = oc + t * (dc + <f64>i * uc) * ic
-      if (!(gx >= 1.0 && gy >= 1.0 && gx < xEnd && gy < yEnd)) {
-        store<f32>(out, 0)
-        continue
-      }
-      const ix = <i32>gx
-      const iy = <i32>gy
-      const fx = <f32>(gx - <f64>ix)
-      const fy = <f32>(gy - <f64>iy)
-      const wx = catmullRom(fx)
-      let q = acc + <usize>(iy - 1) * pitch + ((<usize>(ix - 1)) << 2)
-      const r0 = f32x4.convert_i32x4_s(v128.load(q))
-      q += pitch
-      const r1 = f32x4.convert_i32x4_s(v128.load(q))
-      q += pitch
-      const r2 = f32x4.convert_i32x4_s(v128.load(q))
-      q += pitch
-      const r3 = f32x4.convert_i32x4_s(v128.load(q))
-      const wy = catmullRom(fy)
-      let s = f32x4.mul(r0, v128.shuffle<f32>(wy, wy, 0, 0, 0, 0))
-      s = f32x4.add(s, f32x4.mul(r1, v128.shuffle<f32>(wy, wy, 1, 1, 1, 1)))
-      s = f32x4.add(s, f32x4.mul(r2, v128.shuffle<f32>(wy, wy, 2, 2, 2, 2)))
-      s = f32x4.add(s, f32x4.mul(r3, v128.shuffle<f32>(wy, wy, 3, 3, 3, 3)))
-      s = f32x4.mul(s, wx)
-      s = f32x4.add(s, v128.shuffle<f32>(s, s, 2, 3, 0, 1))
-      const value = f32x4.extract_lane(s, 0) + f32x4.extract_lane(s, 1)
-      const x = x0 + <f64>i * px
-      const length = Math.sqrt(x * x + yz) * Math.abs(r) * scale
+    const gridX0 = f32x4.splat(atRow(p, GRID_X, j))
+    const gridY0 = f32x4.splat(atRow(p, GRID_Y, j))
+    const depth0 = f32x4.splat(atRow(p, DEPTH, j))
+    const rayX0 = f32x4.splat(atRow(p, RAY_X, j))
+    const y = atRow(p, RAY_Y, j)
+    const rest = f32x4.splat(y * y + sdd * sdd)
+    let n = f32x4(0, 1, 2, 3)
+    for (let i: i32 = 0; i < width; i += 4, n = f32x4.add(n, f32x4.splat(4))) {
+      const r = f32x4.div(f32x4.splat(1), f32x4.add(depth0, f32x4.mul(n, depth1)))
+      const gx = f32x4.mul(r, f32x4.add(gridX0, f32x4.mul(n, gridX1)))
+      const gy = f32x4.mul(r, f32x4.add(gridY0, f32x4.mul(n, gridY1)))
+      const inside = place(gx, gy, xEnd, yEnd, at)
+      const x = f32x4.add(rayX0, f32x4.mul(n, rayX1))
+      const ray = f32x4.sqrt(f32x4.add(f32x4.mul(x, x), rest))
+      const length = f32x4.mul(f32x4.mul(ray, f32x4.abs(r)), scale)
+      let value = f32x4.splat(sample(cells, pitch, at))
+      value = f32x4.replace_lane(value, 1, sample(cells, pitch, at + 4))
+      value = f32x4.replace_lane(value, 2, sample(cells, pitch, at + 8))
+      value = f32x4.replace_lane(value, 3, sample(cells, pitch, at + 12))
       // The cubic undershoots beside sharp edges; an integral of a non-negative function does not.
-      store<f32>(out, value > 0 ? <f32>(<f64>value * length) : 0)
+      value = f32x4.mul(f32x4.max(value, zero), length)
+      v128.store(out + ((<usize>i) << 2), v128.and(value, inside))
     }
+    out += (<usize>width) << 2
   }
-}
-
-/** The four Catmull-Rom weights at fraction f. */
-function catmullRom(f: f32): v128 {
-  const f1 = f32x4.splat(f)
-  let w = f32x4(-0.5, 1.5, -1.5, 0.5)
-  w = f32x4.add(f32x4.mul(w, f1), f32x4(1.0, -2.5, 2.0, -0.5))
-  w = f32x4.add(f32x4.mul(w, f1), f32x4(-0.5, 0.0, 0.5, 0.0))
-  return f32x4.add(f32x4.mul(w, f1), f32x4(0.0, 1.0, 0.0, 0.0))
 }

@@ -1,5 +1,5 @@
 export { type AsyncRenderer, asAsyncRenderer, type RenderBatchOptions } from './drr/async-renderer.js'
-export { type AttenuationOptions, MU_WATER } from './drr/attenuation.js'
+export { type AttenuationOptions, type LabelOptions, MU_WATER } from './drr/attenuation.js'
 export * from './drr/reference-renderer.js'
 export type { ImageWithDerivatives, Renderer } from './drr/renderer.js'
 export { createWasmRenderer, type WasmRendererOptions } from './drr/wasm-renderer.js'
@@ -8,10 +8,15 @@ export {
   type PreparedVolume,
   type PrepareOptions,
   prepareWasmVolume,
+  type RenderQuality,
   releaseSlot
 } from './drr/wasm-volume.js'
 export * from './drr/webgpu/device.js'
-export { createWebGpuRenderer, WEBGPU_ERROR_BOUND, type WebGpuRendererOptions } from './drr/webgpu/renderer.js'
+export {
+  createWebGpuRenderer,
+  WEBGPU_ERROR_BOUND,
+  type WebGpuRendererOptions
+} from './drr/webgpu/renderer.js'
 export type { TexelPrecision } from './drr/webgpu/upload.js'
 export * from './errors.js'
 export * from './evaluation/measures.js'

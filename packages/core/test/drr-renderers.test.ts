@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { MU_WATER } from '../src/drr/attenuation.js'
+import { type AttenuationOptions, MU_WATER } from '../src/drr/attenuation.js'
 import { createReferenceRenderer } from '../src/drr/reference-renderer.js'
 import { createWasmRenderer } from '../src/drr/wasm-renderer.js'
+import type { RenderQuality } from '../src/drr/wasm-volume.js'
 import { ArgumentError, BackendError, GeometryError, VolumeError } from '../src/errors.js'
 import {
   type Camera,
@@ -18,9 +19,13 @@ import type { Volume } from '../src/volume/volume.js'
 import { anatomicalVolume, relativeRms, sampledVolume } from './drr-volumes.js'
 
 /** `tolerance`: between two renderings of the same scene, relative RMS. */
+const wasm = (quality: RenderQuality) => (volume: Volume, options?: AttenuationOptions) =>
+  createWasmRenderer(volume, { ...options, quality })
 const backends = [
   { name: 'reference', create: createReferenceRenderer, tolerance: 1e-6 },
-  { name: 'wasm', create: createWasmRenderer, tolerance: 0.003 }
+  { name: 'wasm fine', create: wasm('fine'), tolerance: 0.003 },
+  { name: 'wasm fast', create: wasm('fast'), tolerance: 0.003 },
+  { name: 'wasm draft', create: wasm('draft'), tolerance: 0.004 }
 ]
 
 /** α, β, γ in degrees. */
@@ -60,6 +65,8 @@ function chord(s: Vec3, d: Vec3, half: Vec3): number {
 }
 
 describe.each(backends)('$name renderer', ({ name, create, tolerance }) => {
+  const bytes = name === 'wasm fast' || name === 'wasm draft'
+
   test('a uniform box gives the length of the chord', () => {
     const spacing: Vec3 = [1, 0.8, 1.2]
     const size: Vec3 = [120, 110, 100]
@@ -111,7 +118,8 @@ describe.each(backends)('$name renderer', ({ name, create, tolerance }) => {
       const { u, v, depth } = project(cam, point)
       const cosine = 1200 / Math.hypot((u - 79.5) * 0.25, (v - 79.5) * 0.25, 1200)
       const expected = ((2 * 1.5 * 3) / cosine) * (1200 / depth) ** 2
-      expect(Math.abs((on - off) / expected - 1)).toBeLessThan(0.005)
+      // Weights of bytes are in 64ths, which for one voxel does not average out.
+      expect(Math.abs((on - off) / expected - 1)).toBeLessThan(bytes ? 0.01 : 0.005)
     }
   })
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { createReferenceRenderer } from '../src/drr/reference-renderer.js'
+import type { Renderer } from '../src/drr/renderer.js'
 import { createWasmRenderer } from '../src/drr/wasm-renderer.js'
-import { prepareWasmVolume } from '../src/drr/wasm-volume.js'
-import { ArgumentError } from '../src/errors.js'
+import { prepareWasmVolume, type RenderQuality } from '../src/drr/wasm-volume.js'
+import { ArgumentError, VolumeError } from '../src/errors.js'
 import { type Camera, centredDetector, type Detector, PAPER_DETECTOR } from '../src/geometry/camera.js'
 import type { Vec3 } from '../src/geometry/linear.js'
 import { DEGREE } from '../src/geometry/rotation.js'
@@ -30,10 +31,30 @@ const thinned = (d: Detector, step: number): Detector => ({
   principalPoint: [d.principalPoint[0] / step, d.principalPoint[1] / step]
 })
 
+const MANY = anatomicalVolume([240, 210, 90], [1.4, 1.5, 3.2], 23)
+const THICK = anatomicalVolume([170, 140, 44], [1.9, 1.9, 6], 22)
+const QUALITIES: readonly RenderQuality[] = ['fine', 'fast', 'draft']
+
+// Several tests render the same volume, and preparing it takes longer than that.
+const references = new Map<Volume, Renderer>()
+const renderers = new Map<Volume, Map<RenderQuality, Renderer>>()
+const referenceOf = (volume: Volume): Renderer => {
+  const renderer = references.get(volume) ?? createReferenceRenderer(volume)
+  references.set(volume, renderer)
+  return renderer
+}
+const rendererOf = (volume: Volume, quality: RenderQuality): Renderer => {
+  const all = renderers.get(volume) ?? new Map<RenderQuality, Renderer>()
+  renderers.set(volume, all)
+  const renderer = all.get(quality) ?? createWasmRenderer(volume, { quality })
+  all.set(quality, renderer)
+  return renderer
+}
+
 /** Relative RMS of the wasm image to the reference at every `step`-th pixel. */
-function errorAt(volume: Volume, cam: Camera, step: number): number {
-  const { data, width } = createWasmRenderer(volume).render(cam)
-  const expected = createReferenceRenderer(volume).render({ ...cam, detector: thinned(cam.detector, step) })
+function errorAt(volume: Volume, cam: Camera, step: number, quality: RenderQuality = 'fine'): number {
+  const { data, width } = rendererOf(volume, quality).render(cam)
+  const expected = referenceOf(volume).render({ ...cam, detector: thinned(cam.detector, step) })
   const same = Array.from(expected.data, (_, n) => {
     const u = n % expected.width
     const v = Math.floor(n / expected.width)
@@ -42,9 +63,9 @@ function errorAt(volume: Volume, cam: Camera, step: number): number {
   return relativeRms(same, expected.data)
 }
 
-describe('wasm renderer against the reference', () => {
+describe.each(QUALITIES)('wasm renderer, %s, against the reference', quality => {
   const volume = anatomicalVolume([150, 120, 110], [2.2, 2.2, 2.4], 21)
-  const bound = createWasmRenderer(volume).errorBound
+  const bound = rendererOf(volume, quality).errorBound
 
   test.each([
     ['AP', [0, 0, 0]],
@@ -54,32 +75,41 @@ describe('wasm renderer against the reference', () => {
     ['PA', [0, 0, 180]],
     ['left anterior oblique', [12, 5, 30]],
     ['between the axes', [-20, 10, -45]],
+    ['rolled over', [10, 75, 20]],
     ['cranial', [60, 0, 0]],
     ['along the body', [90, 0, 0]]
   ])('%s', (_, angles) => {
-    expect(errorAt(volume, camera(angles), 3)).toBeLessThan(bound)
+    expect(errorAt(volume, camera(angles), 3, quality)).toBeLessThan(bound)
   })
 
   test('large detectors are rendered in tiles without seams', () => {
     const detector = centredDetector(1200, [0.19, 0.15], [2048, 2048])
-    expect(errorAt(volume, camera([10, 4, 20], detector), 29)).toBeLessThan(bound)
+    expect(errorAt(volume, camera([10, 4, 20], detector), 29, quality)).toBeLessThan(bound)
   })
 
   test('fans too wide for one slab axis are rendered in tiles', () => {
     const detector = { ...centredDetector(160, [2, 3], [200, 130]), principalPoint: [70, 80] as const }
-    expect(errorAt(volume, camera([5, 0, 10], detector, [0, 400, 0]), 3)).toBeLessThan(bound)
+    expect(errorAt(volume, camera([5, 0, 10], detector, [0, 400, 0]), 3, quality)).toBeLessThan(bound)
     // From within the volume rays go along all three axes.
-    expect(errorAt(volume, camera([5, 0, 10], detector, [10, 660, 0]), 3)).toBeLessThan(2 * bound)
+    expect(errorAt(volume, camera([5, 0, 10], detector, [10, 660, 0]), 3, quality)).toBeLessThan(2 * bound)
   })
 
   test('thick slices', () => {
-    const thick = anatomicalVolume([170, 140, 44], [1.9, 1.9, 6], 22)
     for (const angles of [
       [0, 0, 0],
       [0, 0, 90],
       [15, 5, 35]
     ])
-      expect(errorAt(thick, camera(angles), 3)).toBeLessThan(bound)
+      expect(errorAt(THICK, camera(angles), 3, quality)).toBeLessThan(bound)
+  })
+
+  test('many slices, of which several share a resampling', () => {
+    for (const angles of [
+      [4, -3, 5],
+      [15, 5, 35],
+      [-10, 4, 65]
+    ])
+      expect(errorAt(MANY, camera(angles), 3, quality)).toBeLessThan(quality === 'draft' ? 0.002 : 0.001)
   })
 
   test('coarse pixels and pixels that are not square', () => {
@@ -89,9 +119,35 @@ describe('wasm renderer against the reference', () => {
       [5, 1]
     ] as const) {
       const detector = centredDetector(1200, pixel, [Math.floor(384 / pixel[0]), Math.floor(300 / pixel[1])])
-      expect(errorAt(volume, camera([8, 3, 25], detector), 1)).toBeLessThan(bound)
+      expect(errorAt(volume, camera([8, 3, 25], detector), 1, quality)).toBeLessThan(bound)
     }
   })
+
+  test('a region of the detector shows what the whole shows there', () => {
+    // A region is a detector of its own, with the principal point where it is from there: even far outside it.
+    const renderer = rendererOf(volume, quality)
+    const whole = renderer.render(camera([12, 20, 30])).data
+    for (const [u, v, width, height] of [
+      [30, 40, 64, 50],
+      [200, 5, 37, 21],
+      [0, 180, 240, 3]
+    ]) {
+      const detector: Detector = {
+        ...PAPER_DETECTOR,
+        size: [width, height],
+        principalPoint: [119.5 - u, 93.5 - v]
+      }
+      const region = renderer.render(camera([12, 20, 30], detector)).data
+      const same = region.map((_, n) => whole[(v + Math.floor(n / width)) * 240 + u + (n % width)])
+      // Each has its own virtual detector: cells elsewhere, so that the two differ by twice the error at most.
+      expect(relativeRms(region, same)).toBeLessThan(2 * bound)
+    }
+  })
+})
+
+describe('wasm renderer', () => {
+  const volume = anatomicalVolume([150, 120, 110], [2.2, 2.2, 2.4], 21)
+  const bound = rendererOf(volume, 'fine').errorBound
 
   test('metal is not clipped', () => {
     const metal = { ...volume, data: volume.data.slice() }
@@ -126,10 +182,14 @@ describe('prepared volumes', () => {
     expect(() => prepareWasmVolume(volume, { slots: 0 })).toThrow(ArgumentError)
   })
 
-  test('hold two copies of two bytes a voxel', () => {
+  test('hold two copies of two bytes a voxel, or of one, or of one for two slices', () => {
     const { bytes } = createWasmRenderer(volume)
+    // Rows are padded to eight voxels and eight more; extents are 4 bytes for each row.
+    const padded = 72 * 50 * 40 + 64 * 60 * 40
     expect(bytes).toBeGreaterThan(60 * 50 * 40 * 4)
-    expect(bytes).toBeLessThan(60 * 50 * 40 * 4 + 40 * (50 + 60) * 4 + 4096)
+    expect(bytes).toBeLessThan(padded * 2 + 41 * (50 + 60 + 61) * 4 + 4096)
+    expect(createWasmRenderer(volume, { quality: 'fast' }).bytes).toBeLessThan(padded + 41 * 171 * 4 + 4096)
+    expect(createWasmRenderer(volume, { quality: 'draft' }).bytes).toBeLessThan(padded + 41 * 171 * 4 + 4096)
   })
 
   test('of whole-number voxels are those of the same numbers in floating point', () => {
@@ -146,5 +206,14 @@ describe('prepared volumes', () => {
       createWasmRenderer(whole, { convert: 'linear' }).render(cam).data
     )
     expect(plain.length).toBe(240 * 188)
+  })
+
+  test('too large for wasm are refused before any work', () => {
+    // Its voxels are never looked at: there are none.
+    const huge = { ...volume, size: [2000, 2000, 2000] as const, data: new Int16Array(0) }
+    expect(() => prepareWasmVolume(huge)).toThrow(VolumeError)
+    expect(() => prepareWasmVolume(huge)).toThrow(/GiB/)
+    expect(() => prepareWasmVolume(volume, { mips: 9 })).toThrow(ArgumentError)
+    expect(() => prepareWasmVolume(volume, { quality: 'best' as never })).toThrow(ArgumentError)
   })
 })

@@ -8,7 +8,7 @@ import {
   WEBGPU_ERROR_BOUND,
   type WebGpuRendererOptions
 } from '../src/drr/webgpu/renderer.js'
-import { BackendError, CancelledError, GeometryError, VolumeError } from '../src/errors.js'
+import { ArgumentError, BackendError, CancelledError, GeometryError, VolumeError } from '../src/errors.js'
 import { type Camera, centredDetector, type Detector, rayThrough } from '../src/geometry/camera.js'
 import { type Mat3, mulMat3, type Vec3 } from '../src/geometry/linear.js'
 import { DEGREE, rotationX, rotationZ } from '../src/geometry/rotation.js'
@@ -196,6 +196,33 @@ describe.skipIf(typeof gpu === 'string')('WebGPU renderer', () => {
       }
   })
 
+  test('the derivatives are those of the reference', async () => {
+    const centre: Vec3 = [12, -20, 9]
+    const v = anatomicalVolume([60, 50, 46], [5, 5.5, 6], 9, mulMat3(rotationX(0.2), rotationZ(-0.5)))
+    const reference = createReferenceRenderer(v)
+    const renderer = await create(v, { precision: 'single' })
+    const inside = camera([5, 0, 10], centredDetector(300, [9, 9], [40, 30]), [10, 660, 0])
+    for (const start of [...VIEWS.map(angles => camera(angles)), inside]) {
+      const { derivatives } = await renderer.renderWithDerivatives(start, centre)
+      reference.renderWithDerivatives(start, centre).derivatives.forEach((expected, a) => {
+        expect(relativeRms(derivatives[a], expected)).toBeLessThan(1e-4)
+      })
+    }
+  })
+
+  test('labels restrict and weigh what is rendered', async () => {
+    const labels = Uint8Array.from(volume.data, (hu, n) => (hu < -300 ? 0 : hu < 200 ? 1 : 2 + (n % 2)))
+    for (const options of [{ labels }, { labels, labelWeights: [0, 0.5, 0, 3] }]) {
+      const expected = createReferenceRenderer(volume, options).render(camera([9, 2, 30])).data
+      expectWithin(
+        (await (await create(volume, options)).render(camera([9, 2, 30]))).data,
+        expected,
+        2 ** -11
+      )
+    }
+    await expect(create(volume, { labels: labels.subarray(1) })).rejects.toThrow(ArgumentError)
+  })
+
   test('the derivatives know the sides of the volume', async () => {
     // A uniform box, whose gradient is nothing but its sides. Rays that pass its edges have no derivative: the detector
     // sees one side and the side opposite only.
@@ -308,7 +335,7 @@ describe.skipIf(typeof gpu === 'string')('WebGPU renderer', () => {
       await expect(renderer.renderBatch([good, cam])).rejects.toThrow(GeometryError)
       await expect(renderer.renderWithDerivatives(cam, [0, 0, 0])).rejects.toThrow(GeometryError)
     }
-    await expect(renderer.renderWithDerivatives(good, [0, Number.NaN, 0])).rejects.toThrow('centre')
+    await expect(renderer.renderWithDerivatives(good, [0, Number.NaN, 0])).rejects.toThrow(GeometryError)
     await expect(create({ ...small, size: [8, 8, 9] })).rejects.toThrow(VolumeError)
     const nan = { ...small, data: small.data.map((x, n) => (n === 9 ? Number.NaN : x)) }
     await expect(create(nan)).rejects.toThrow(VolumeError)

@@ -1,28 +1,17 @@
 import { BackendError } from '../errors.js'
 import { ownMemoryWasm, sharedMemoryWasm } from './generated/drr-kernels.js'
 
-/** Exports of assembly/drr.ts; addresses and strides in bytes. */
+/** Exports of assembly/drr.ts, which says what the arguments are; addresses and strides in bytes. */
 export interface SlabKernels {
   slab(
-    voxels: number,
-    sliceStride: number,
-    rowStride: number,
-    nb: number,
-    nc: number,
-    extents: number,
-    extentSliceStride: number,
-    extentRowStride: number,
+    parameters: number,
     entries: number,
     count: number,
-    sb: number,
-    sc: number,
-    gb0: number,
-    gc0: number,
-    hb: number,
-    hc: number,
+    ranges: number,
     columns: number,
     rows: number,
     cells: number,
+    depths: number,
     tables: number
   ): void
   warp(
@@ -30,9 +19,22 @@ export interface SlabKernels {
     columns: number,
     rows: number,
     parameters: number,
+    working: number,
     width: number,
     height: number,
     out: number
+  ): void
+  warpDerivatives(
+    cells: number,
+    depths: number,
+    columns: number,
+    rows: number,
+    parameters: number,
+    working: number,
+    width: number,
+    height: number,
+    out: number,
+    stride: number
   ): void
 }
 

@@ -1,4 +1,4 @@
-import { ArgumentError } from '../errors.js'
+import { ArgumentError, GeometryError } from '../errors.js'
 import type { Camera } from '../geometry/camera.js'
 import type { Vec3 } from '../geometry/linear.js'
 import type { Image } from '../image/image.js'
@@ -33,20 +33,41 @@ export interface Renderer {
   /**
    * The image and its six derivatives, where the backend has them.
    * @param centre LPS mm, about which the patient turns
-   * @throws GeometryError as {@link render}
+   * @param out 7·W·H values to write to (the image, then its derivatives), else a new array
+   * @throws GeometryError as {@link render}, and for a centre that is not a point
    */
-  renderWithDerivatives?(camera: Camera, centre: Vec3): ImageWithDerivatives
+  renderWithDerivatives?(camera: Camera, centre: Vec3, out?: Float32Array): ImageWithDerivatives
   /** Frees the prepared volume; the renderer is unusable afterwards. */
   dispose(): void
 }
 
 /** The array to render into: the caller's where it has the right length, else a new one. */
-export function outputFor(camera: Camera, out?: Float32Array): Float32Array {
+export function outputFor(camera: Camera, out?: Float32Array, images = 1): Float32Array {
   const [width, height] = camera.detector.size
-  if (out && out.length !== width * height)
+  const length = images * width * height
+  if (out && out.length !== length)
     throw new ArgumentError(
-      `The output array has ${out.length} values, but the detector ${width} × ${height} pixels`,
-      'Pass an array of width · height values, or none.'
+      `The output array has ${out.length} values, but ${images === 1 ? 'the detector' : `${images} images of`} ${width} × ${height} pixels`,
+      `Pass an array of ${images === 1 ? '' : `${images} · `}width · height values, or none.`
     )
-  return out ?? new Float32Array(width * height)
+  return out ?? new Float32Array(length)
+}
+
+/** An array of seven images as an image and its derivatives. */
+export function withDerivatives(camera: Camera, data: Float32Array): ImageWithDerivatives {
+  const [width, height] = camera.detector.size
+  const part = (n: number) => data.subarray(n * width * height, (n + 1) * width * height)
+  return {
+    image: { width, height, data: part(0) },
+    derivatives: Array.from({ length: 6 }, (_, n) => part(n + 1))
+  }
+}
+
+/** @throws GeometryError for a centre that is not a point */
+export function assertCentre(centre: Vec3): void {
+  if (!centre.every(Number.isFinite))
+    throw new GeometryError(
+      `The centre ${centre.join(', ')} is not a point`,
+      'Give three finite numbers, LPS in mm: the centre of the landmarks or of the volume.'
+    )
 }

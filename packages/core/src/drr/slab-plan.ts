@@ -1,6 +1,7 @@
 import type { Vec3 } from '../geometry/linear.js'
 import { type RayFrame, rayDirection } from './ray-frame.js'
-import { MAX_CELLS, MAX_COLUMNS, MAX_PIXELS, type SlabLayout } from './wasm-volume.js'
+import type { SlabLayout } from './slab-layout.js'
+import { MAX_CELLS, MAX_COLUMNS } from './wasm-volume.js'
 
 /** Part of the detector: the first pixel and the number of columns and rows. */
 export interface Tile {
@@ -13,8 +14,12 @@ export interface Tile {
 /** What the kernels need to render one tile: a slab axis, the slices, and a virtual detector parallel to them. */
 export interface SlabPlan {
   readonly slab: SlabLayout
-  /** Planes to sum: position along the slab axis (voxels) and weight. Fractional ones blend two slices. */
-  readonly planes: readonly { readonly position: number; readonly weight: number }[]
+  /** The rays in the copy's own voxels. */
+  readonly frame: RayFrame
+  /** Positions along the slab axis (voxels) of the planes to sum; fractional ones blend two slices. Evenly spaced. */
+  readonly planes: readonly number[]
+  /** Weight of each plane. */
+  readonly weight: number
   /** Plane of the virtual detector along the slab axis, voxels. */
   readonly plane: number
   /** First cell (column axis, row axis) and step, voxels on that plane. */
@@ -23,6 +28,12 @@ export interface SlabPlan {
   /** Cells; columns are a multiple of 8. */
   readonly columns: number
   readonly rows: number
+  /** The tile's corners on that plane, voxels (column axis, row axis), in order around it. */
+  readonly outline: readonly (readonly [number, number])[]
+  /** Voxels along the columns that the middle ray moves from slice to slice. */
+  readonly shear: number
+  /** The most that any ray's such motion differs from the middle one's. */
+  readonly fan: number
 }
 
 /** Cells around the image that the cubic interpolation reads. */
@@ -33,50 +44,49 @@ const MAX_STEP = 1.9
 const MIN_STEP = 0.5
 /** Smallest |component along the slab axis| of a tile's unit ray directions, in voxels. A single ray has 0.577 or more. */
 const MIN_COSINE = 0.3
-/** Voxels that a ray may move sideways from plane to plane; beyond, planes are put between the slices. */
+/** Voxels of the volume that a ray may move sideways from plane to plane; beyond, planes are put between the slices. */
 const MAX_SHEAR = 1.5
 
 /**
  * Plans a tile. 'empty': no ray of it meets a slice. 'split': it is too large for the working memory, or too wide for a
  * slab axis that all its rays cross well; half of it may do.
+ * @param volumeFrame the rays in the volume's voxels
+ * @param slabs copies by slab axis
  */
 export function planTile(
-  frame: RayFrame,
+  volumeFrame: RayFrame,
   tile: Tile,
-  size: Vec3,
-  slabs: readonly SlabLayout[]
+  slabs: readonly SlabLayout[],
+  maxPixels: number
 ): SlabPlan | 'empty' | 'split' {
-  const u1 = tile.u + tile.width - 1
-  const v1 = tile.v + tile.height - 1
-  const corners = [
-    rayDirection(frame, tile.u, tile.v),
-    rayDirection(frame, u1, tile.v),
-    rayDirection(frame, tile.u, v1),
-    rayDirection(frame, u1, v1)
-  ]
-  const { axis, cosine } = steepestAxis(corners)
+  const { axis: a, cosine } = steepestAxis(cornerRays(volumeFrame, tile))
   const single = tile.width * tile.height === 1
-  if (!single && (cosine < MIN_COSINE || tile.width * tile.height > MAX_PIXELS)) return 'split'
+  if (!single && (cosine < MIN_COSINE || tile.width * tile.height > maxPixels)) return 'split'
 
-  const slab = slabs[axis]
-  const { columnAxis: b, rowAxis: c } = slab
+  const slab = slabs[a]
+  const { columnAxis: b, rowAxis: c, size } = slab
+  const frame = slabFrame(volumeFrame, slab)
   const s = frame.source
-  const centre = rayDirection(frame, (tile.u + u1) / 2, (tile.v + v1) / 2)
-  const shear = Math.max(Math.abs(centre[b]), Math.abs(centre[c])) / Math.abs(centre[axis])
-  const planes = planesAhead(size[axis], s[axis], centre[axis], Math.max(1, Math.ceil(shear / MAX_SHEAR)))
+  const corners = cornerRays(frame, tile)
+  const centre = rayDirection(frame, tile.u + (tile.width - 1) / 2, tile.v + (tile.height - 1) / 2)
+  const shear = Math.max(Math.abs(centre[b]), Math.abs(centre[c])) / Math.abs(centre[a])
+  const perSlice = Math.max(1, Math.ceil(shear / (MAX_SHEAR * slab.reduction[a])))
+  const planes = planesAhead(size[a], s[a], centre[a], perSlice)
   if (planes.length === 0 || size[b] < 2 || size[c] < 2) return 'empty'
 
-  const low = planes[0].position
-  const high = planes[planes.length - 1].position
+  const low = planes[0]
+  const high = planes[planes.length - 1]
   const plane = (low + high) / 2
-  const magnification = [low, high].map(p => (p - s[axis]) / (plane - s[axis]))
+  const magnification = [low, high].map(p => (p - s[a]) / (plane - s[a]))
   const widest = Math.max(...magnification)
-  const footprint = pixelFootprint(frame, centre, plane, axis, b, c)
+  const footprint = pixelFootprint(frame, centre, plane, a, b, c)
+  const onPlane = (d: Vec3, k: number) => s[k] + ((plane - s[a]) / d[a]) * d[k]
 
   const span = (k: number, footprint: number): { from: number; to: number; step: number } => {
     const step = Math.max(MIN_STEP, Math.min(footprint, MAX_STEP / widest))
-    const seen = corners.map(d => s[k] + ((plane - s[axis]) / d[axis]) * d[k])
-    const shadow = magnification.flatMap(m => [s[k] - s[k] / m, s[k] + (size[k] - 1 - s[k]) / m])
+    const seen = corners.map(d => onPlane(d, k))
+    // The volume falls off to 0 over one voxel beyond its outermost.
+    const shadow = magnification.flatMap(m => [s[k] + (-1 - s[k]) / m, s[k] + (size[k] - s[k]) / m])
     return {
       from: Math.max(Math.min(...seen), Math.min(...shadow)) - PADDING * step,
       to: Math.min(Math.max(...seen), Math.max(...shadow)) + PADDING * step,
@@ -92,12 +102,35 @@ export function planTile(
   if (!single && (columns > MAX_COLUMNS || columns * rows > MAX_CELLS)) return 'split'
   return {
     slab,
+    frame,
     planes,
+    weight: 1 / perSlice,
     plane,
     origin: [across.from, down.from],
     step: [across.step, down.step],
     columns,
-    rows
+    rows,
+    outline: corners.map(d => [onPlane(d, b), onPlane(d, c)] as const),
+    shear: centre[b] / centre[a],
+    fan: Math.max(...corners.map(d => Math.abs(d[b] / d[a] - centre[b] / centre[a])))
+  }
+}
+
+/** Rays of the tile's corner pixels, in order around it. */
+function cornerRays(f: RayFrame, { u, v, width, height }: Tile): Vec3[] {
+  const u1 = u + width - 1
+  const v1 = v + height - 1
+  return [rayDirection(f, u, v), rayDirection(f, u1, v), rayDirection(f, u1, v1), rayDirection(f, u, v1)]
+}
+
+/** A volume's rays in a copy's own voxels. */
+function slabFrame(f: RayFrame, { reduction: r, start }: SlabLayout): RayFrame {
+  const scaled = (v: Vec3): Vec3 => [v[0] / r[0], v[1] / r[1], v[2] / r[2]]
+  return {
+    source: scaled([f.source[0] - start[0], f.source[1] - start[1], f.source[2] - start[2]]),
+    first: scaled(f.first),
+    perColumn: scaled(f.perColumn),
+    perRow: scaled(f.perRow)
   }
 }
 
@@ -132,17 +165,14 @@ function steepestAxis(directions: readonly Vec3[]): { axis: number; cosine: numb
   return { axis, cosine }
 }
 
-/** Planes in front of the source by the trapezoid rule, `m` to a slice, in ascending order. */
-function planesAhead(slices: number, source: number, direction: number, m: number) {
-  const planes: { position: number; weight: number }[] = []
-  const last = (slices - 1) * m
-  for (let n = 0; n <= last; n++) {
-    const position = n / m
+/** Planes in front of the source, `m` to a slice, in ascending order; those between a slice and nothing count too. */
+function planesAhead(slices: number, source: number, direction: number, m: number): number[] {
+  const planes: number[] = []
+  if (slices < 2) return planes
+  for (let n = 1 - m; n <= slices * m - 1; n++)
     // A plane through the source itself has no image.
-    if ((position - source) * Math.sign(direction) < 1e-3) continue
-    planes.push({ position, weight: (n === 0 || n === last ? 0.5 : 1) / m })
-  }
-  return slices > 1 ? planes : []
+    if ((n / m - source) * Math.sign(direction) >= 1e-3) planes.push(n / m)
+  return planes
 }
 
 /** The two halves of a tile, along its longer side. */

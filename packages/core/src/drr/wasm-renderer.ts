@@ -1,24 +1,36 @@
 import { BackendError } from '../errors.js'
-import type { Camera } from '../geometry/camera.js'
-import type { Volume } from '../volume/volume.js'
-import { instantiateKernels, type SlabKernels } from './kernels.js'
-import { type RayFrame, rayDirection, rayFrame } from './ray-frame.js'
-import { outputFor, type Renderer } from './renderer.js'
+import { assertCamera, type Camera } from '../geometry/camera.js'
+import { applyRigid } from '../geometry/rigid.js'
+import { gridCentre, type Volume } from '../volume/volume.js'
+import { instantiateKernels } from './kernels.js'
+import { rayFrame } from './ray-frame.js'
+import { assertCentre, outputFor, type Renderer, withDerivatives } from './renderer.js'
 import { planTile, type SlabPlan, splitTile, type Tile } from './slab-plan.js'
+import { derivativePixels, renderTile, renderTileDerivatives, type TileContext } from './wasm-tile.js'
 import {
   claimSlot,
-  ENTRY_BYTES,
   isPreparedVolume,
+  MAX_PIXELS,
   type PreparedVolume,
   type PrepareOptions,
   prepareWasmVolume,
+  type RenderQuality,
   releaseSlot
 } from './wasm-volume.js'
 
 export interface WasmRendererOptions extends PrepareOptions {
   /** The working memory of a prepared volume to use, had from {@link claimSlot}. Default: claims a free one. */
   readonly slot?: number
+  /**
+   * Render from the coarsest level of detail whose voxels are no larger than a pixel, as seen at the middle of the volume:
+   * `'auto'` looks at each camera, a number (mm) is for all. The image is then that of the smoothed volume, near to the mean over
+   * each pixel's area rather than the value at its centre. Default: the volume's own voxels. Levels are built by `mips`.
+   */
+  readonly pixelMm?: number | 'auto'
 }
+
+/** Relative RMS error to the reference that the tests hold the qualities to. */
+const ERROR_BOUNDS: Readonly<Record<RenderQuality, number>> = { fine: 0.003, fast: 0.003, draft: 0.004 }
 
 /**
  * The fast CPU renderer: a SIMD slab kernel (shear-warp with Joseph's weights on a slice-parallel virtual detector, then
@@ -32,35 +44,69 @@ export interface WasmRendererOptions extends PrepareOptions {
 export function createWasmRenderer(
   source: Volume | PreparedVolume,
   options: WasmRendererOptions = {}
-): Renderer {
-  let prepared: PreparedVolume | null = isPreparedVolume(source) ? source : prepareWasmVolume(source, options)
-  const { memory, shared, bytes } = prepared
+): Renderer & Required<Pick<Renderer, 'renderWithDerivatives'>> {
+  const prepared = isPreparedVolume(source) ? source : prepareWasmVolume(source, options)
   const slot = options.slot ?? claimSlot(prepared)
-  let kernels: SlabKernels | null = instantiateKernels(memory, shared)
+  let context: TileContext | null = {
+    prepared,
+    kernels: instantiateKernels(prepared.memory, prepared.shared),
+    slot
+  }
+
+  /** Hands out the tiles of a view that show anything. */
+  const eachTile = (
+    camera: Camera,
+    maxPixels: number,
+    render: (context: TileContext, tile: Tile, plan: SlabPlan) => void,
+    empty: (tile: Tile) => void
+  ) => {
+    if (!context) throw new BackendError('The renderer was disposed of', 'Create another one for the volume.')
+    const frame = rayFrame(prepared.grid, camera)
+    const slabs = prepared.levels[levelFor(prepared, camera, options.pixelMm)]
+    const [width, height] = camera.detector.size
+    const tiles: Tile[] = [{ u: 0, v: 0, width, height }]
+    for (let tile = tiles.pop(); tile; tile = tiles.pop()) {
+      const plan = planTile(frame, tile, slabs, maxPixels)
+      if (plan === 'split') tiles.push(...splitTile(tile))
+      else if (plan === 'empty') empty(tile)
+      else render(context, tile, plan)
+    }
+  }
+
   return {
     backend: 'wasm',
-    errorBound: 0.003,
-    bytes,
+    errorBound: ERROR_BOUNDS[prepared.quality],
+    bytes: prepared.bytes,
     render(camera, out) {
-      if (!prepared || !kernels)
-        throw new BackendError('The renderer was disposed of', 'Create another one for the volume.')
-      const frame = rayFrame(prepared.grid, camera)
+      assertCamera(camera)
       const data = outputFor(camera, out)
       const [width, height] = camera.detector.size
-      const tiles: Tile[] = [{ u: 0, v: 0, width, height }]
-      for (let tile = tiles.pop(); tile; tile = tiles.pop()) {
-        const { grid, slabs } = prepared
-        const plan = planTile(frame, tile, grid.size, slabs)
-        if (plan === 'split') tiles.push(...splitTile(tile))
-        else if (plan === 'empty') fillTile(data, width, tile)
-        else renderTile(prepared, kernels, slot, camera, frame, tile, plan, data)
-      }
+      eachTile(
+        camera,
+        MAX_PIXELS,
+        (context, tile, plan) => renderTile(context, camera, tile, plan, data),
+        tile => fillTile(data, width, tile)
+      )
       return { width, height, data }
     },
+    renderWithDerivatives(camera, centre, out) {
+      assertCamera(camera)
+      assertCentre(centre)
+      const result = withDerivatives(camera, outputFor(camera, out, 7))
+      const images = [result.image.data, ...result.derivatives]
+      eachTile(
+        camera,
+        derivativePixels(MAX_PIXELS),
+        (context, tile, plan) => renderTileDerivatives(context, camera, centre, tile, plan, images),
+        tile => {
+          for (const data of images) fillTile(data, result.image.width, tile)
+        }
+      )
+      return result
+    },
     dispose() {
-      if (prepared && options.slot === undefined) releaseSlot(prepared, slot)
-      prepared = null
-      kernels = null
+      if (context && options.slot === undefined) releaseSlot(prepared, slot)
+      context = null
     }
   }
 }
@@ -70,92 +116,16 @@ function fillTile(data: Float32Array, width: number, tile: Tile): void {
     data.fill(0, v * width + tile.u, v * width + tile.u + tile.width)
 }
 
-function renderTile(
-  prepared: PreparedVolume,
-  kernels: SlabKernels,
-  slot: number,
-  camera: Camera,
-  frame: RayFrame,
-  tile: Tile,
-  plan: SlabPlan,
-  data: Float32Array
-): void {
-  const { grid, memory, scratch, unit } = prepared
-  const { slab, plane, columns, rows, origin, step } = plan
-  const { slabAxis: a, columnAxis: b, rowAxis: c } = slab
-  const base = scratch.offset + slot * scratch.stride
-  const source = frame.source
-  const distance = plane - source[a]
-
-  const count = writeEntries(prepared, base + scratch.entries, plan, source[a])
-  kernels.slab(
-    slab.offset,
-    slab.sliceStride,
-    slab.rowStride,
-    grid.size[b],
-    grid.size[c],
-    slab.extents,
-    slab.extentSliceStride,
-    slab.extentRowStride,
-    base + scratch.entries,
-    count,
-    source[b],
-    source[c],
-    origin[0],
-    origin[1],
-    step[0],
-    step[1],
-    columns,
-    rows,
-    base + scratch.cells,
-    base + scratch.tables
-  )
-
-  const { pixel, principalPoint, sdd } = camera.detector
-  const d = rayDirection(frame, tile.u, tile.v)
-  const { perColumn: du, perRow: dv } = frame
-  new Float64Array(memory.buffer, base + scratch.parameters, 22).set([
-    ...[source[b], source[c], distance, ...origin, ...step],
-    // The kernel's sums are in quarters of a voxel level.
-    unit / 4,
-    ...[d[a], d[b], d[c]],
-    ...[du[a], du[b], du[c]],
-    ...[dv[a], dv[b], dv[c]],
-    ...[(tile.u - principalPoint[0]) * pixel[0], (tile.v - principalPoint[1]) * pixel[1], sdd],
-    ...pixel
-  ])
-  const pixels = base + scratch.pixels
-  kernels.warp(
-    base + scratch.cells,
-    columns,
-    rows,
-    base + scratch.parameters,
-    tile.width,
-    tile.height,
-    pixels
-  )
-  const [width] = camera.detector.size
-  const result = new Float32Array(memory.buffer, pixels, tile.width * tile.height)
-  for (let v = 0; v < tile.height; v++)
-    data.set(result.subarray(v * tile.width, (v + 1) * tile.width), (tile.v + v) * width + tile.u)
-}
-
-/** Writes the kernel's list of slices; a plane between two slices becomes both, at the plane's magnification. */
-function writeEntries(prepared: PreparedVolume, offset: number, plan: SlabPlan, source: number): number {
-  const room = prepared.scratch.maxEntries
-  const view = new DataView(prepared.memory.buffer, offset, room * ENTRY_BYTES)
-  let count = 0
-  const write = (slice: number, position: number, weight: number) => {
-    view.setInt32(count * ENTRY_BYTES, slice, true)
-    view.setFloat64(count * ENTRY_BYTES + 8, (position - source) / (plan.plane - source), true)
-    view.setFloat64(count * ENTRY_BYTES + 16, weight, true)
-    count++
-  }
-  for (const { position, weight } of plan.planes) {
-    const slice = Math.floor(position)
-    const f = position - slice
-    if (f < 1) write(slice, position, weight * (1 - f))
-    if (f > 0) write(slice + 1, position, weight * f)
-  }
-  return count
+/** The coarsest level with voxels no larger than a pixel at the middle of the volume. */
+function levelFor(
+  { grid, levels }: PreparedVolume,
+  { detector, cameraFromLps }: Camera,
+  pixelMm: number | 'auto' | undefined
+): number {
+  if (pixelMm === undefined) return 0
+  const depth = applyRigid(cameraFromLps, gridCentre(grid))[2]
+  const seen =
+    pixelMm === 'auto' ? (Math.min(...detector.pixel) * Math.max(0, depth)) / detector.sdd : pixelMm
+  const level = Math.floor(Math.log2(seen / Math.min(...grid.spacing)) + 1e-6)
+  return Math.max(0, Math.min(levels.length - 1, Number.isFinite(level) ? level : 0))
 }

@@ -1,34 +1,39 @@
 import { ArgumentError, VolumeError } from '../errors.js'
 import type { Vec3 } from '../geometry/linear.js'
-import { assertVolume, type Grid, type Volume, type VoxelArray } from '../volume/volume.js'
-import { type AttenuationOptions, attenuationOf, maximumOf } from './attenuation.js'
+import { assertVolume, type Grid, type Volume } from '../volume/volume.js'
+import { type AttenuationOptions, type LabelOptions, MU_WATER, voxelAttenuation } from './attenuation.js'
+import { copySlabs } from './slab-copy.js'
+import { align, placeSlabs, type SlabLayout, type SlabShape, turnSlabs } from './slab-layout.js'
 
-/** Columns of the widest virtual detector: MAXW of assembly/slab.ts. */
+/** Columns of the widest virtual detector: MAXW of assembly/layout.ts. */
 export const MAX_COLUMNS = 2048
 /** Cells of the largest virtual detector. Larger views are rendered in tiles. */
 export const MAX_CELLS = 1 << 20
 /** Pixels of the largest tile. */
 export const MAX_PIXELS = 1 << 20
-/** Bytes of an entry of the slab kernel's list: slice, magnification, weight. */
+/** Bytes of an entry of the slab kernel's list: slice, shift, magnification, weight. */
 export const ENTRY_BYTES = 24
-/** The kernel's tables for the four slices it takes at a time: SLICE of assembly/slab.ts. */
-const SLICE_BYTES = MAX_COLUMNS * 13 + 256
-const TABLE_BYTES = SLICE_BYTES * 4
 
-/** How the slab kernel walks the volume along one index axis. */
-export interface SlabLayout {
-  /** Index axes (0 = i, 1 = j, 2 = k): across slices, along a voxel row, from row to row. */
-  readonly slabAxis: number
-  readonly columnAxis: number
-  readonly rowAxis: number
-  /** Bytes. */
-  readonly offset: number
-  readonly sliceStride: number
-  readonly rowStride: number
-  /** First and last + 1 voxel of every row that is not 0, as two u16; bytes. Air costs nothing that way. */
-  readonly extents: number
-  readonly extentSliceStride: number
-  readonly extentRowStride: number
+/**
+ * What a prepared volume is made for:
+ * - `'fine'`: 15-bit voxels scaled to the volume's own maximum, so that metal is not clipped; 4 bytes for each voxel;
+ * - `'fast'`: bytes, dithered so that their sums are right; Hounsfield units above 3,080 are clipped; 2 bytes;
+ * - `'draft'`: the same with pairs of slices averaged; 1.5 bytes.
+ */
+export type RenderQuality = 'fine' | 'fast' | 'draft'
+
+interface QualityTraits {
+  readonly bytesPerVoxel: 1 | 2
+  /** Slices averaged to one. */
+  readonly slices: 1 | 2
+  /** Slices that share a resampling in the kernel. */
+  readonly share: 2 | 4
+}
+
+const QUALITIES: Readonly<Record<RenderQuality, QualityTraits>> = {
+  fine: { bytesPerVoxel: 2, slices: 1, share: 4 },
+  fast: { bytesPerVoxel: 1, slices: 1, share: 4 },
+  draft: { bytesPerVoxel: 1, slices: 2, share: 2 }
 }
 
 /**
@@ -37,12 +42,13 @@ export interface SlabLayout {
  */
 export interface PreparedVolume {
   readonly grid: Grid
+  readonly quality: RenderQuality
   readonly memory: WebAssembly.Memory
   readonly shared: boolean
-  /** By slab axis. */
-  readonly slabs: readonly SlabLayout[]
-  /** Attenuation of voxel value 1, in 1/mm. */
-  readonly unit: number
+  /** By level of detail (0: the volume's own voxels; then twice, four times … as large), then by slab axis. */
+  readonly levels: readonly (readonly SlabLayout[])[]
+  /** Slices that share a resampling in the kernel. */
+  readonly share: number
   /** Working memory of the renderers, one slot each. */
   readonly scratch: ScratchLayout
   /** Size of the voxel copies, bytes. */
@@ -57,13 +63,19 @@ export interface ScratchLayout {
   readonly parameters: number
   readonly tables: number
   readonly cells: number
+  readonly depths: number
   readonly pixels: number
+  readonly ranges: number
   readonly entries: number
   /** Entries that a slot has room for. */
   readonly maxEntries: number
 }
 
-export interface PrepareOptions extends AttenuationOptions {
+export interface PrepareOptions extends AttenuationOptions, LabelOptions {
+  /** Default `'fine'`. */
+  readonly quality?: RenderQuality
+  /** Coarser levels of detail to build beside the volume's own voxels, 0 to 3, each with voxels twice as large. Default 0. */
+  readonly mips?: number
   /** Put the voxels where other threads can read them (needs `SharedArrayBuffer`). Default false. */
   readonly shared?: boolean
   /** Renderers that can use the volume at the same time, each with a slot of its own. Default 1, or 16 if shared. */
@@ -72,88 +84,118 @@ export interface PrepareOptions extends AttenuationOptions {
 
 /** Largest value of the 15 bits that the kernel's signed multiplications leave. */
 const MAX_LEVEL = 32767
+/** What 255 stands for at most, in μ of water: 3,080 HU. */
+const MAX_BYTE = 4.08
 const PAGE = 65536
 /** At the start of the memory: for each slot whether a renderer has it, as an i32. */
 const SLOT_TABLE_BYTES = 1024
-const align = (n: number) => Math.ceil(n / 64) * 64
 
 /**
- * Converts a volume to attenuation in 15 bits, scaled to its own maximum so that metal is not clipped, and lays it out
- * for the slab kernel: two copies of 2 bytes a voxel. Each of the two axial axes has slabs of its own; the axis nearest
- * to superior/inferior, which C-arm views hardly ever look along, shares one of them at a longer stride.
+ * Converts a volume to attenuation and lays it out for the slab kernel: a copy for each of the two axial axes; the axis
+ * nearest to superior/inferior, which C-arm views hardly ever look along, shares one of them at a longer stride (where
+ * slices are averaged it has its own).
  *
- * @throws VolumeError for a volume that is not one, or too large for a wasm memory
+ * @throws VolumeError for a volume that is not one, or too large for a wasm memory, before any work; ArgumentError for
+ * labels, slots or mips out of range
  */
 export function prepareWasmVolume(volume: Volume, options: PrepareOptions = {}): PreparedVolume {
-  assertVolume(volume)
-  const { shared = false, slots = shared ? 16 : 1 } = options
-  if (!(Number.isInteger(slots) && slots > 0 && slots <= SLOT_TABLE_BYTES / 4))
+  const { quality = 'fine', mips = 0, shared = false, slots = shared ? 16 : 1 } = options
+  assertRange('slots', slots, 1, SLOT_TABLE_BYTES / 4)
+  assertRange('mips', mips, 0, 3)
+  const traits = QUALITIES[quality]
+  if (!traits)
     throw new ArgumentError(
-      `${slots} slots were asked for`,
-      `Give a whole number from 1 to ${SLOT_TABLE_BYTES / 4}: one for each renderer at a time.`
+      `There is no quality "${quality}"`,
+      `Take one of ${Object.keys(QUALITIES).join(', ')}.`
     )
   const { size } = volume
-  const { levels, unit } = quantise(volume.data, options)
-
-  const up = [0, 1, 2].reduce((best, a) =>
-    Math.abs(volume.direction[6 + a]) > Math.abs(volume.direction[6 + best]) ? a : best
-  )
-  const [p, q] = [0, 1, 2].filter(a => a !== up)
-  const rowStride = (axis: number) => Math.max(8, size[axis]) * 2
-  let end = SLOT_TABLE_BYTES
-  const place = (slabAxis: number, columnAxis: number): SlabLayout => {
-    const rows = size[slabAxis] * size[up]
-    const offset = end
-    const extents = align(offset + rows * rowStride(columnAxis))
-    end = align(extents + rows * 4)
-    return {
-      slabAxis,
-      columnAxis,
-      rowAxis: up,
-      offset,
-      sliceStride: rowStride(columnAxis) * size[up],
-      rowStride: rowStride(columnAxis),
-      extents,
-      extentSliceStride: 4 * size[up],
-      extentRowStride: 4
-    }
-  }
-  const slabs: SlabLayout[] = []
-  slabs[q] = place(q, p)
-  slabs[p] = place(p, q)
-  // The rows of the first copy, walked the other way round.
-  slabs[up] = {
-    ...slabs[q],
-    slabAxis: up,
-    rowAxis: q,
-    sliceStride: slabs[q].rowStride,
-    rowStride: slabs[q].sliceStride,
-    extentSliceStride: slabs[q].extentRowStride,
-    extentRowStride: slabs[q].extentSliceStride
-  }
-  const scratch = scratchLayout(end, slots, Math.max(...size))
+  // Where everything goes does not depend on the unit, so that a volume too large is refused before it is looked at.
+  const plan = (unit: number) => placeLevels(volume, traits, mips, unit)
+  const scratch = scratchLayout(plan(1).end, slots, Math.max(...size))
   const pages = Math.ceil((scratch.offset + scratch.stride * slots) / PAGE)
   if (pages > PAGE)
     throw new VolumeError(
       `The volume of ${size.join(' × ')} voxels needs ${(pages / 16384).toFixed(1)} GiB; wasm has 4`,
-      'Crop the volume to the anatomy or resample it to coarser voxels.'
+      'Crop the volume to the anatomy, resample it to coarser voxels or prepare it with quality "draft".'
     )
-
+  assertVolume(volume)
+  const attenuation = voxelAttenuation(volume, options)
+  const { levels, copies, end } = plan(unitOf(attenuation.maximum, traits, options))
   const memory = createMemory(pages, shared)
-  for (const slab of [slabs[q], slabs[p]]) {
-    copySlabs(levels, size, slab, memory.buffer)
-    markExtents(size, slab, memory.buffer)
-  }
-
+  for (const { slab, turned } of copies) copySlabs(attenuation, size, slab, turned, memory.buffer)
   return {
     grid: { size, spacing: volume.spacing, origin: volume.origin, direction: volume.direction },
+    quality,
     memory,
     shared,
-    slabs,
-    unit,
+    levels,
+    share: traits.share,
     scratch,
     bytes: end
   }
+}
+
+function assertRange(name: string, value: number, least: number, most: number): void {
+  if (!(Number.isInteger(value) && value >= least && value <= most))
+    throw new ArgumentError(
+      `${value} ${name} were asked for`,
+      `Give a whole number from ${least} to ${most}${name === 'slots' ? ': one for each renderer at a time' : ''}.`
+    )
+}
+
+function unitOf(maximum: number, { bytesPerVoxel }: QualityTraits, options: AttenuationOptions): number {
+  if (!(maximum > 0)) return 1
+  if (bytesPerVoxel === 2) return maximum / MAX_LEVEL
+  const { convert = 'hu', muWater = MU_WATER } = options
+  return (convert === 'linear' ? maximum : Math.min(maximum, MAX_BYTE * muWater)) / 255
+}
+
+interface Copy {
+  readonly slab: SlabLayout
+  readonly turned: SlabLayout | null
+}
+
+function placeLevels(
+  { size, spacing, direction }: Volume,
+  traits: QualityTraits,
+  mips: number,
+  unit: number
+) {
+  const up = [0, 1, 2].reduce((best, a) =>
+    Math.abs(direction[6 + a]) > Math.abs(direction[6 + best]) ? a : best
+  )
+  const [p, q] = [0, 1, 2].filter(a => a !== up)
+  const finest = Math.min(...spacing)
+  const copies: Copy[] = []
+  let end = SLOT_TABLE_BYTES
+  const place = (shape: Omit<SlabShape, 'bytesPerVoxel' | 'unit'>) => {
+    const placed = placeSlabs(size, { ...shape, bytesPerVoxel: traits.bytesPerVoxel, unit }, end)
+    end = placed.end
+    return placed.slab
+  }
+  const levels = Array.from({ length: mips + 1 }, (_, level) => {
+    // Thick slices are not averaged before the other axes have caught up with them.
+    const reduction = spacing.map(s => Math.max(1, Math.round((2 ** level * finest) / s))) as unknown as Vec3
+    const along = (axis: number) =>
+      (level === 0 ? reduction.map((r, a) => (a === axis ? traits.slices : r)) : reduction) as unknown as Vec3
+    const slabs: SlabLayout[] = []
+    slabs[q] = place({ slabAxis: q, columnAxis: p, rowAxis: up, reduction: along(q) })
+    slabs[p] = place({ slabAxis: p, columnAxis: q, rowAxis: up, reduction: along(p) })
+    let turned: SlabLayout | null = null
+    // Averaged copies have a rim in their slices' plane only, which does not do for another plane.
+    if (along(q).every(r => r === 1)) {
+      const t = turnSlabs(slabs[q], end)
+      turned = t.slab
+      end = t.end
+      slabs[up] = turned
+    } else {
+      slabs[up] = place({ slabAxis: up, columnAxis: p, rowAxis: q, reduction: along(up) })
+      copies.push({ slab: slabs[up], turned: null })
+    }
+    copies.push({ slab: slabs[q], turned }, { slab: slabs[p], turned: null })
+    return slabs
+  })
+  return { levels, copies, end }
 }
 
 function createMemory(pages: number, shared: boolean): WebAssembly.Memory {
@@ -174,72 +216,14 @@ function createMemory(pages: number, shared: boolean): WebAssembly.Memory {
 function scratchLayout(offset: number, slots: number, longestAxis: number): ScratchLayout {
   const maxEntries = 8 * longestAxis + 8
   const parameters = 0
-  const tables = parameters + 256
-  const cells = tables + align(TABLE_BYTES)
-  const pixels = cells + MAX_CELLS * 4
-  const entries = pixels + MAX_PIXELS * 4
+  const tables = parameters + 512
+  const cells = tables + align(MAX_COLUMNS * 9 + 256 + (longestAxis + 64) * 2)
+  const depths = cells + MAX_CELLS * 4
+  const pixels = depths + MAX_CELLS * 4
+  const ranges = pixels + MAX_PIXELS * 4 + 64
+  const entries = ranges + align(MAX_CELLS / 2)
   const stride = align(entries + maxEntries * ENTRY_BYTES)
-  return { offset, stride, slots, parameters, tables, cells, pixels, entries, maxEntries }
-}
-
-/** Attenuation as levels 0…32767 of `unit` 1/mm, in the volume's own order. */
-function quantise(data: VoxelArray, options: AttenuationOptions): { levels: Uint16Array; unit: number } {
-  const mu = attenuationOf(options)
-  const top = mu(maximumOf(data))
-  const unit = top > 0 ? top / MAX_LEVEL : 1
-  const level = (v: number) => Math.round(mu(v) / unit)
-  const levels = new Uint16Array(data.length)
-  if (data instanceof Float32Array || data instanceof Int32Array) {
-    for (let i = 0; i < data.length; i++) levels[i] = level(data[i])
-    return { levels, unit }
-  }
-  // 16 bits at most: a table is several times as fast as the arithmetic.
-  const table = new Uint16Array(65536)
-  const lowest = data instanceof Int16Array || data instanceof Int8Array ? -32768 : 0
-  const highest = maximumOf(data)
-  for (let v = lowest; v <= highest; v++) table[v & 0xffff] = level(v)
-  for (let i = 0; i < data.length; i++) levels[i] = table[data[i] & 0xffff]
-  return { levels, unit }
-}
-
-/** Reorders the voxels to slabs, in blocks that stay in the cache. */
-function copySlabs(levels: Uint16Array, size: Vec3, slab: SlabLayout, buffer: ArrayBufferLike): void {
-  const stride = [1, size[0], size[0] * size[1]]
-  const { slabAxis: a, columnAxis: b, rowAxis: c } = slab
-  const out = new Uint16Array(buffer, slab.offset, (size[a] * slab.sliceStride) / 2)
-  const perSlice = slab.sliceStride / 2
-  const perRow = slab.rowStride / 2
-  const step = stride[b]
-  const block = 64
-  for (let z = 0; z < size[c]; z++)
-    for (let a0 = 0; a0 < size[a]; a0 += block)
-      for (let b0 = 0; b0 < size[b]; b0 += block) {
-        const aEnd = Math.min(size[a], a0 + block)
-        const bEnd = Math.min(size[b], b0 + block)
-        for (let x = a0; x < aEnd; x++) {
-          let to = x * perSlice + z * perRow + b0
-          let from = x * stride[a] + z * stride[c] + b0 * step
-          for (let y = b0; y < bEnd; y++, to++, from += step) out[to] = levels[from]
-        }
-      }
-}
-
-/** Writes the extents of a copy's rows. */
-function markExtents(size: Vec3, slab: SlabLayout, buffer: ArrayBufferLike): void {
-  const rows = size[slab.slabAxis] * size[slab.rowAxis]
-  const pitch = slab.rowStride / 2
-  const voxels = new Uint16Array(buffer, slab.offset, rows * pitch)
-  const extents = new Uint16Array(buffer, slab.extents, rows * 2)
-  const n = size[slab.columnAxis]
-  for (let r = 0; r < rows; r++) {
-    const row = r * pitch
-    let first = 0
-    let end = n
-    while (first < end && voxels[row + first] === 0) first++
-    while (end > first && voxels[row + end - 1] === 0) end--
-    extents[2 * r] = first
-    extents[2 * r + 1] = end
-  }
+  return { offset, stride, slots, parameters, tables, cells, depths, pixels, ranges, entries, maxEntries }
 }
 
 const slotTable = (v: PreparedVolume) => new Int32Array(v.memory.buffer, 0, v.scratch.slots)
@@ -265,4 +249,4 @@ export function releaseSlot(prepared: PreparedVolume, slot: number): void {
   Atomics.store(slotTable(prepared), slot, 0)
 }
 
-export const isPreparedVolume = (v: Volume | PreparedVolume): v is PreparedVolume => 'slabs' in v
+export const isPreparedVolume = (v: Volume | PreparedVolume): v is PreparedVolume => 'levels' in v

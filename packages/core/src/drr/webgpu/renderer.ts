@@ -4,7 +4,8 @@ import type { Vec3 } from '../../geometry/linear.js'
 import type { Image } from '../../image/image.js'
 import type { Volume } from '../../volume/volume.js'
 import type { AsyncRenderer } from '../async-renderer.js'
-import type { AttenuationOptions } from '../attenuation.js'
+import type { AttenuationOptions, LabelOptions } from '../attenuation.js'
+import { assertCentre, withDerivatives } from '../renderer.js'
 import { createBufferPool } from './buffers.js'
 import { describeAdapter, type GpuDeviceOptions, requestGpuDevice } from './device.js'
 import { createPipelines } from './pipelines.js'
@@ -13,7 +14,7 @@ import { createSubmitter } from './submit.js'
 import { type TexelPrecision, uploadVolume } from './upload.js'
 import type { Job } from './view.js'
 
-export interface WebGpuRendererOptions extends AttenuationOptions, GpuDeviceOptions {
+export interface WebGpuRendererOptions extends AttenuationOptions, LabelOptions, GpuDeviceOptions {
   /** A device to use, which the renderer then does not destroy. Default: asks for one of its own. */
   readonly device?: GPUDevice
   /** Default `'half'`. */
@@ -34,8 +35,8 @@ const OUTPUT_BYTES = 64 * 2 ** 20
  * derivatives (see shader.ts). Any grid orientation, spacing and detector. Every pixel is within 2⁻¹¹ of the reference for
  * half-precision texels, float32 arithmetic apart.
  *
- * @throws VolumeError for a volume that is not one or that the GPU cannot hold; BackendError where there is no WebGPU or
- * no adapter that is allowed. Rendering rejects with a BackendError once the device is lost: create another renderer.
+ * @throws VolumeError for a volume that is not one or that the GPU cannot hold; ArgumentError for labels that
+ * do not fit it; BackendError where there is no WebGPU or no adapter that is allowed. Rendering rejects with a BackendError once the device is lost: create another renderer.
  */
 export async function createWebGpuRenderer(
   volume: Volume,
@@ -122,12 +123,9 @@ export async function createWebGpuRenderer(
         return cameras.map((camera, n) => image(camera, data[n]))
       },
       async renderWithDerivatives(camera, centre) {
-        if (!centre.every(Number.isFinite))
-          throw new ArgumentError(`The centre ${centre.join(', ')} is not a point`, 'Give LPS mm.')
+        assertCentre(centre)
         const [data] = await renderPlanes([camera], centre)
-        const area = camera.detector.size[0] * camera.detector.size[1]
-        const plane = (n: number) => data.subarray(n * area, (n + 1) * area)
-        return { image: image(camera, plane(0)), derivatives: [1, 2, 3, 4, 5, 6].map(plane) }
+        return withDerivatives(camera, data)
       },
       dispose() {
         if (disposed) return

@@ -1,6 +1,11 @@
 import { VolumeError } from '../../errors.js'
 import { assertVolume, type Volume } from '../../volume/volume.js'
-import { type AttenuationOptions, attenuationOf, maximumOf } from '../attenuation.js'
+import {
+  type AttenuationOptions,
+  attenuationOf,
+  type LabelOptions,
+  voxelAttenuation
+} from '../attenuation.js'
 import { halfBits } from './half.js'
 
 /**
@@ -22,16 +27,17 @@ const CHUNK_BYTES = 16 * 2 ** 20
 
 /**
  * Converts a volume to attenuation and puts it into a 3D texture, some slices at a time.
- * @throws VolumeError for a volume that is not one, or too large for the device
+ * @throws VolumeError for a volume that is not one, or too large for the device; ArgumentError for labels that do not fit
  */
 export async function uploadVolume(
   device: GPUDevice,
   volume: Volume,
-  options: AttenuationOptions,
+  options: AttenuationOptions & LabelOptions,
   precision: TexelPrecision
 ): Promise<GpuVolume> {
   assertVolume(volume)
   const { size } = volume
+  const attenuation = voxelAttenuation(volume, options)
   const longest = device.limits.maxTextureDimension3D
   if (size.some(n => n > longest))
     throw new VolumeError(
@@ -58,7 +64,7 @@ export async function uploadVolume(
       'Close other programs, crop the volume or resample it to coarser voxels, or use the wasm renderer.'
     )
 
-  const { texelOf, unit } = texels(volume, options)
+  const unit = unitOf(attenuation.maximum, options)
   const slice = size[0] * size[1]
   const perChunk = Math.max(1, Math.floor(CHUNK_BYTES / (slice * bytesPerVoxel)))
   for (let z = 0; z < size[2]; z += perChunk) {
@@ -70,8 +76,8 @@ export async function uploadVolume(
       const count = size[0] * height * depth
       const from = z * slice + y * size[0]
       const data = precision === 'half' ? new Uint16Array(count) : new Float32Array(count)
-      const convert = precision === 'half' ? (v: number) => halfBits(texelOf(v)) : texelOf
-      for (let n = 0; n < count; n++) data[n] = convert(volume.data[from + n])
+      const bits = precision === 'half' ? halfBits : (texel: number) => texel
+      for (let n = 0; n < count; n++) data[n] = bits(attenuation.at(from + n) / unit)
       device.queue.writeTexture(
         { texture, origin: [0, y, z] },
         data,
@@ -84,19 +90,13 @@ export async function uploadVolume(
 }
 
 /**
- * Texel values: HU + 1000, or the value itself, times the power of two that takes the largest to 1024…2048. Whole numbers
- * up to 2048 times the smallest step stay exact, and nothing that matters is lost at the small end of half precision.
+ * Attenuation of texel value 1: that of a Hounsfield unit (or 1), divided by the power of two that takes the largest texel
+ * to 1024…2048. Whole numbers of it up to 2048 stay exact, and nothing that matters is lost at the small end of half
+ * precision.
  */
-function texels(
-  volume: Volume,
-  options: AttenuationOptions
-): { texelOf: (v: number) => number; unit: number } {
-  const hu = (options.convert ?? 'hu') === 'hu'
-  // μ of HU + 1000 = 1, and of value 1.
-  const step = hu ? attenuationOf(options)(0) / 1000 : 1
-  const level = hu ? (v: number) => Math.max(0, v + 1000) : (v: number) => Math.max(0, v)
-  const top = level(maximumOf(volume.data))
-  const exponent = top > 0 ? 10 - Math.floor(Math.log2(top)) : 0
-  const factor = 2 ** exponent
-  return { texelOf: v => level(v) * factor, unit: step / factor }
+function unitOf(maximum: number, options: AttenuationOptions): number {
+  const { convert = 'hu' } = options
+  const step = convert === 'hu' ? attenuationOf(options)(0) / 1000 : 1
+  const top = maximum / step
+  return top > 0 ? step * 2 ** (Math.floor(Math.log2(top)) - 10) : 1
 }
