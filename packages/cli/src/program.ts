@@ -1,5 +1,6 @@
 import { VERSION } from '@raypose/pipeline'
 import { Command } from 'commander'
+import { addBenchCommand } from './commands/bench.js'
 import { addDemoCommand } from './commands/demo.js'
 import { addDrrCommand } from './commands/drr.js'
 import { addEvaluateCommand } from './commands/evaluate.js'
@@ -35,5 +36,6 @@ Exit codes: 0 done, 2 something to put right (it is said what), 130 stopped by C
   addPretrainCommand(program)
   addEvaluateNetworkCommand(program)
   addDemoCommand(program)
+  addBenchCommand(program)
   return program
 }

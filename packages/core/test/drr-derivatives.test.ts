@@ -97,6 +97,7 @@ describe('derivatives of the reference', () => {
 })
 
 describe.each([
+  ['finest', 0.03, 0.15],
   ['fine', 0.03, 0.15],
   ['fast', 0.06, 0.15],
   ['draft', 0.08, 0.18]

@@ -23,6 +23,7 @@ const wasm = (quality: RenderQuality) => (volume: Volume, options?: AttenuationO
   createWasmRenderer(volume, { ...options, quality })
 const backends = [
   { name: 'reference', create: createReferenceRenderer, tolerance: 1e-6 },
+  { name: 'wasm finest', create: wasm('finest'), tolerance: 0.003 },
   { name: 'wasm fine', create: wasm('fine'), tolerance: 0.003 },
   { name: 'wasm fast', create: wasm('fast'), tolerance: 0.003 },
   { name: 'wasm draft', create: wasm('draft'), tolerance: 0.004 }

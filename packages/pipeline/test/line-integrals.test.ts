@@ -24,7 +24,9 @@ describe('line integrals of an X-ray', () => {
   })
 
   it('are the image itself where it is logarithmic already, whichever way round', () => {
-    expect(lineIntegrals({ image: path, intensity: 'log', bright: 'attenuation' })).toBe(path)
+    expect(
+      unlike(lineIntegrals({ image: path, intensity: 'log', bright: 'attenuation' }).data, path.data)
+    ).toBeLessThan(1e-6)
     const negative = { ...path, data: path.data.map(x => 7 - x) }
     expect(
       unlike(lineIntegrals({ image: negative, intensity: 'log', bright: 'exposure' }).data, path.data)

@@ -52,11 +52,13 @@ const MAX_SHEAR = 1.5
  * slab axis that all its rays cross well; half of it may do.
  * @param volumeFrame the rays in the volume's voxels
  * @param slabs copies by slab axis
+ * @param cell size of the virtual detector's cells in pixels
  */
 export function planTile(
   volumeFrame: RayFrame,
   tile: Tile,
   slabs: readonly SlabLayout[],
+  cell: number,
   maxPixels: number
 ): SlabPlan | 'empty' | 'split' {
   const { axis: a, cosine } = steepestAxis(cornerRays(volumeFrame, tile))
@@ -83,7 +85,7 @@ export function planTile(
   const onPlane = (d: Vec3, k: number) => s[k] + ((plane - s[a]) / d[a]) * d[k]
 
   const span = (k: number, footprint: number): { from: number; to: number; step: number } => {
-    const step = Math.max(MIN_STEP, Math.min(footprint, MAX_STEP / widest))
+    const step = Math.max(MIN_STEP, Math.min(cell * footprint, MAX_STEP / widest))
     const seen = corners.map(d => onPlane(d, k))
     // The volume falls off to 0 over one voxel beyond its outermost.
     const shadow = magnification.flatMap(m => [s[k] + (-1 - s[k]) / m, s[k] + (size[k] - s[k]) / m])

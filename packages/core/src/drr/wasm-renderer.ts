@@ -30,7 +30,12 @@ export interface WasmRendererOptions extends PrepareOptions {
 }
 
 /** Relative RMS error to the reference that the tests hold the qualities to. */
-const ERROR_BOUNDS: Readonly<Record<RenderQuality, number>> = { fine: 0.003, fast: 0.003, draft: 0.004 }
+const ERROR_BOUNDS: Readonly<Record<RenderQuality, number>> = {
+  finest: 0.0025,
+  fine: 0.003,
+  fast: 0.003,
+  draft: 0.004
+}
 
 /**
  * The fast CPU renderer: a SIMD slab kernel (shear-warp with Joseph's weights on a slice-parallel virtual detector, then
@@ -66,7 +71,7 @@ export function createWasmRenderer(
     const [width, height] = camera.detector.size
     const tiles: Tile[] = [{ u: 0, v: 0, width, height }]
     for (let tile = tiles.pop(); tile; tile = tiles.pop()) {
-      const plan = planTile(frame, tile, slabs, maxPixels)
+      const plan = planTile(frame, tile, slabs, prepared.cell, maxPixels)
       if (plan === 'split') tiles.push(...splitTile(tile))
       else if (plan === 'empty') empty(tile)
       else render(context, tile, plan)

@@ -16,24 +16,29 @@ export const ENTRY_BYTES = 24
 
 /**
  * What a prepared volume is made for:
- * - `'fine'`: 15-bit voxels scaled to the volume's own maximum, so that metal is not clipped; 4 bytes for each voxel;
+ * - `'finest'`: 15-bit voxels scaled to the volume's own maximum, so that metal is not clipped, each slice resampled by
+ *   itself at half the pixels' spacing: about four times the time of `'fine'`; 4 bytes for each voxel;
+ * - `'fine'`: the same voxels, slices resampled four at a time; 4 bytes;
  * - `'fast'`: bytes, dithered so that their sums are right; Hounsfield units above 3,080 are clipped; 2 bytes;
  * - `'draft'`: the same with pairs of slices averaged; 1.5 bytes.
  */
-export type RenderQuality = 'fine' | 'fast' | 'draft'
+export type RenderQuality = 'finest' | 'fine' | 'fast' | 'draft'
 
 interface QualityTraits {
   readonly bytesPerVoxel: 1 | 2
   /** Slices averaged to one. */
   readonly slices: 1 | 2
   /** Slices that share a resampling in the kernel. */
-  readonly share: 2 | 4
+  readonly share: 1 | 2 | 4
+  /** Cells of the virtual detector, in pixels. */
+  readonly cell: number
 }
 
 const QUALITIES: Readonly<Record<RenderQuality, QualityTraits>> = {
-  fine: { bytesPerVoxel: 2, slices: 1, share: 4 },
-  fast: { bytesPerVoxel: 1, slices: 1, share: 4 },
-  draft: { bytesPerVoxel: 1, slices: 2, share: 2 }
+  finest: { bytesPerVoxel: 2, slices: 1, share: 1, cell: 0.5 },
+  fine: { bytesPerVoxel: 2, slices: 1, share: 4, cell: 0.85 },
+  fast: { bytesPerVoxel: 1, slices: 1, share: 4, cell: 0.9 },
+  draft: { bytesPerVoxel: 1, slices: 2, share: 2, cell: 1 }
 }
 
 /**
@@ -47,8 +52,9 @@ export interface PreparedVolume {
   readonly shared: boolean
   /** By level of detail (0: the volume's own voxels; then twice, four times … as large), then by slab axis. */
   readonly levels: readonly (readonly SlabLayout[])[]
-  /** Slices that share a resampling in the kernel. */
+  /** Slices that share a resampling in the kernel, and cells of its virtual detector in pixels. */
   readonly share: number
+  readonly cell: number
   /** Working memory of the renderers, one slot each. */
   readonly scratch: ScratchLayout
   /** Size of the voxel copies, bytes. */
@@ -130,6 +136,7 @@ export function prepareWasmVolume(volume: Volume, options: PrepareOptions = {}):
     shared,
     levels,
     share: traits.share,
+    cell: traits.cell,
     scratch,
     bytes: end
   }

@@ -1,5 +1,5 @@
 import { XrayError } from '../errors.js'
-import type { Image } from '../image/image.js'
+import { type Image, imageRange } from '../image/image.js'
 
 /** What the numbers of an X-ray image stand for. */
 export interface XrayEncoding {
@@ -11,8 +11,14 @@ export interface XrayEncoding {
   readonly unattenuated?: number
 }
 
-/** Readings below this share of the unattenuated intensity are electronic noise: e⁻¹⁰ ≈ 50 cm of water. */
-const LEAST_TRANSMISSION = Math.exp(-10)
+/** Readings below this share of the unattenuated intensity are electronic noise: e⁻¹² ≈ 60 cm of water. */
+const LEAST_TRANSMISSION = Math.exp(-12)
+
+/**
+ * What value "nothing arrives" has is not stored in a negative; its brightest pixel is taken to let through this share of the
+ * range, about what the thickest part of a pelvis does.
+ */
+const NEGATIVE_MARGIN = 0.01
 
 /**
  * Line integrals −log(I/I₀) from what a detector or a display image holds, 0 where nothing attenuates: what DRRs are
@@ -24,9 +30,9 @@ export function linearise(image: Image, encoding: XrayEncoding): Image {
   assertUsableXray(image)
   const upright = encoding.kind === 'intensity' ? !encoding.inverted : !!encoding.inverted
   // Upright: the brightest is air.
-  let extreme = Number.NEGATIVE_INFINITY
-  if (!upright) for (const x of data) extreme = Math.max(extreme, x)
-  const toIntensityOrder = upright ? data : data.map(x => extreme - x)
+  const { min, max } = imageRange(image)
+  const zero = max + (encoding.kind === 'intensity' ? NEGATIVE_MARGIN * (max - min) : 0)
+  const toIntensityOrder = upright ? data : data.map(x => zero - x)
   const air = encoding.unattenuated ?? percentile(toIntensityOrder, 0.999)
   if (encoding.kind === 'log') return { width, height, data: toIntensityOrder.map(x => Math.max(air - x, 0)) }
   if (!(air > 0))

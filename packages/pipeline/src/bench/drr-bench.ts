@@ -77,7 +77,7 @@ export interface DrrBench {
   readonly plastimatch: readonly { readonly pose: string; readonly ms: number; readonly rmsPercent: number }[]
 }
 
-const QUALITIES: readonly RenderQuality[] = ['fine', 'fast', 'draft']
+const QUALITIES: readonly RenderQuality[] = ['finest', 'fine', 'fast', 'draft']
 const ANGLES: readonly (readonly [name: string, alpha: number, beta: number, gamma: number])[] = [
   ['AP', 0, 0, 0],
   ['lateral', 0, 0, 90],
@@ -258,7 +258,7 @@ async function comparePlastimatch(
 ): Promise<{ pose: string; ms: number; rmsPercent: number }[] | null> {
   const plastimatch = options.plastimatch === false ? null : await openPlastimatch(volume)
   if (!plastimatch) return null
-  const renderer = createWasmRenderer(volume, { quality: 'fine' })
+  const renderer = createWasmRenderer(volume, { quality: 'finest' })
   try {
     const results: { pose: string; ms: number; rmsPercent: number }[] = []
     for (const [n, { name, camera }] of poses.entries()) {

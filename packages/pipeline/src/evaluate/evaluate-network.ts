@@ -5,6 +5,7 @@ import {
   type Detector,
   evaluationViews,
   heightRange,
+  linearise,
   PAPER_SOURCE_TO_ISOCENTER,
   poseFromView,
   simulateReading,
@@ -13,7 +14,6 @@ import {
 } from '@raypose/core'
 import { createDetector, type Network } from '@raypose/network'
 import { trainedDetector } from '../prepare/prepare.js'
-import { integralsFromReading } from '../register/line-integrals.js'
 import { loadMember, type PopulationMember } from '../training/population.js'
 import { type Accuracy, accuracyOf } from '../training/validation.js'
 import { renderTrainingView } from '../training/view-source.js'
@@ -85,7 +85,7 @@ export async function evaluateNetwork(
           createRandom(seed * 1009 + m * 97 + i),
           detector.sdd
         )
-        found.push(...(await eye.detect([integralsFromReading(reading).data])))
+        found.push(...(await eye.detect([linearise(reading, { kind: 'intensity' }).data])))
         points.push(rendered.points)
       }
       patient.bone.dispose()

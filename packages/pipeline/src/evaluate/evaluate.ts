@@ -7,6 +7,7 @@ import {
   fulfils,
   heightRange,
   type Image,
+  linearise,
   onDetector,
   poseErrors,
   poseFromView,
@@ -23,7 +24,6 @@ import {
   type XrayPreset
 } from '@raypose/core'
 import type { Patient } from '../patient/bundle.js'
-import { integralsFromReading } from '../register/line-integrals.js'
 import type { Registrar } from '../register/registrar.js'
 import type { EvaluatedView, Evaluation, OnProgress, Registration } from '../types.js'
 import { VERSION } from '../version.js'
@@ -130,7 +130,7 @@ async function evaluateView(
     XRAY_PRESETS[preset],
     createRandom(seed * 1009 + index)
   )
-  const xray = integralsFromReading(reading)
+  const xray = linearise(reading, { kind: 'intensity' })
   const visibleLandmarks = patient.landmarks.filter(p => {
     const { u, v } = project(camera, p)
     return onDetector(patient.detector, u, v)
