@@ -1,10 +1,10 @@
 import { extname } from 'node:path'
 import {
   ArgumentError,
+  asAsyncRenderer,
   type Camera,
   centredDetector,
   createReferenceRenderer,
-  createWasmRenderer,
   DEGREE,
   geometryToJson,
   gridCentre,
@@ -18,7 +18,7 @@ import {
   VolumeError
 } from '@raypose/core'
 import { writeNrrdImage, writePng16 } from '@raypose/formats'
-import { readCt, VERSION, writeFileAtomic, writeJsonAtomic } from '@raypose/pipeline'
+import { createBestRenderer, readCt, VERSION, writeFileAtomic, writeJsonAtomic } from '@raypose/pipeline'
 import type { Command } from 'commander'
 import {
   imageSize,
@@ -45,7 +45,7 @@ interface DrrOptions extends CommonOptions {
   readonly sourceToIsocenter: number
   readonly pixel: Vec2
   readonly size: Vec2
-  readonly backend: 'wasm' | 'reference'
+  readonly backend: 'auto' | 'webgpu' | 'wasm' | 'reference'
   readonly out: string
 }
 
@@ -106,9 +106,9 @@ export function addDrrCommand(program: Command): void {
     )
     .option(
       '--backend <name>',
-      'wasm (fast) or reference (exact, slow)',
-      oneOf('--backend', ['wasm', 'reference'] as const),
-      'wasm'
+      'auto (WebGPU where there is a GPU, else wasm), webgpu, wasm, or reference (exact, slow)',
+      oneOf('--backend', ['auto', 'webgpu', 'wasm', 'reference'] as const),
+      'auto'
     )
   withCommonOptions(command)
     .addHelpText(
@@ -139,11 +139,15 @@ async function renderDrr(o: DrrOptions, { signal, progress }: CommandContext): P
     cameraFromLps: poseFromView(view, isocenter, o.sourceToIsocenter)
   }
   progress({ stage: 'Rendering', fraction: 0 })
-  const renderer = o.backend === 'wasm' ? createWasmRenderer(ct.volume) : createReferenceRenderer(ct.volume)
+  const renderer =
+    o.backend === 'reference'
+      ? asAsyncRenderer(createReferenceRenderer(ct.volume))
+      : await createBestRenderer(ct.volume, { backend: o.backend, workers: 1 })
   const prepared = performance.now()
-  const image = renderer.render(camera)
+  const image = await renderer.render(camera)
   const rendered = performance.now()
-  renderer.dispose()
+  const { backend, device } = renderer
+  await renderer.dispose()
   progress({ stage: 'Rendering', fraction: 1 })
   const range = imageRange(image)
   if (!(range.max > 0))
@@ -165,6 +169,7 @@ async function renderDrr(o: DrrOptions, { signal, progress }: CommandContext): P
           `${ct.volume.size.join(' × ')} voxels of ${ct.volume.spacing.map(s => s.toFixed(2)).join(' × ')} mm (${ct.format})`
         ],
         ['Isocentre', `${isocenter.map(c => fixed(c, 1)).join(', ')} mm`],
+        ['Renderer', `${backend}, ${device}`],
         ['Line integrals', `${fixed(range.min, 3)} to ${fixed(range.max, 3)}`],
         [
           'Time',
@@ -186,7 +191,8 @@ async function renderDrr(o: DrrOptions, { signal, progress }: CommandContext): P
       },
       isocenterMm: isocenter,
       range,
-      backend: o.backend,
+      backend,
+      device,
       ct: {
         path: ct.path,
         format: ct.format,
