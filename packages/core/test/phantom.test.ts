@@ -149,4 +149,30 @@ describe('phantom', () => {
     expect(boneLow).toBeGreaterThanOrEqual(softLow - 3)
     expect(boneHigh).toBeLessThanOrEqual(softHigh + 3)
   })
+
+  it('takes the bones along with the landmarks when its shape is warped, and leaves the rest of the patient as it was', () => {
+    const plain = phantomLayers({ seed: 8, spacing: 3 })
+    const warped = phantomLayers({ seed: 8, spacing: 3, warpMm: 4 })
+    const moved = warped.landmarks.map((p, i) => distance(p, plain.landmarks[i]))
+    expect(Math.max(...moved)).toBeGreaterThan(2)
+    expect(Math.max(...moved)).toBeLessThan(25)
+    for (const { bone, landmarks } of [plain, warped]) {
+      const onBone = landmarks.filter(p => {
+        for (let dz = -6; dz <= 6; dz += 3)
+          for (let dy = -6; dy <= 6; dy += 3)
+            for (let dx = -6; dx <= 6; dx += 3)
+              if (sampleTrilinear(bone, [p[0] + dx, p[1] + dy, p[2] + dz], 0) > 150) return true
+        return false
+      })
+      expect(onBone.length).toBeGreaterThanOrEqual(21)
+    }
+  })
+
+  it('has metal where hardware is asked for, and only there', () => {
+    const dense = (hardwareChance: number) =>
+      phantomLayers({ seed: 4, spacing: 3, hardwareChance }).bone.data.filter(x => x > 2500).length
+    expect(dense(0)).toBe(0)
+    // At least a screw of 25 mm and 1.6 mm radius: some voxels of 27 mm³.
+    expect(dense(1)).toBeGreaterThan(5)
+  })
 })

@@ -4,18 +4,20 @@ import {
   createRandom,
   type Detector,
   ModelError,
+  mirrorPermutation,
   PAPER_DETECTOR,
   PELVIS_LANDMARKS,
   TRAINING_GRID
 } from '@raypose/core'
-import { compactSpec, cpmSpec, type NetworkSpec, saveWeights } from '@raypose/network'
+import { compactSpec, cpmSpec, type Network, type NetworkSpec, saveWeights } from '@raypose/network'
 import { writeFileAtomic, writeJsonAtomic } from './files/atomic.js'
+import { sha256 } from './files/hash.js'
 import type { SourceConfig, ValidationSet } from './training/messages.js'
 import { loadMember, type PopulationMember, readPopulation } from './training/population.js'
 import { type TrainingStep, trainNetwork } from './training/train-network.js'
 import type { Accuracy } from './training/validation.js'
 import { phantomValidation, validationViews } from './training/validation-views.js'
-import { TRAINING_RANGE } from './training/view-source.js'
+import { TRAINING_DISTANCES, TRAINING_RANGE } from './training/view-source.js'
 import { VERSION } from './version.js'
 
 export interface PretrainOptions {
@@ -36,12 +38,16 @@ export interface PretrainOptions {
   readonly width?: number
   readonly validateEvery?: number
   readonly checkpointEvery?: number
+  /** Weights of an earlier network of the same kind and landmarks to start from, instead of random ones. */
+  readonly initial?: Network
   /** Ends the training (learning rate annealed) after this time even if steps are left. */
   readonly maxSeconds?: number
   readonly signal?: AbortSignal
   readonly onStep?: (s: TrainingStep) => void
   readonly onValidation?: (step: number, accuracy: Accuracy) => void
 }
+
+const PELVIS_NAMES = PELVIS_LANDMARKS.landmarks.map(l => `${l.name} ${l.side}`)
 
 export interface PretrainResult {
   readonly weights: string
@@ -67,17 +73,22 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   }
   const detector: Detector = PAPER_DETECTOR
   const members = typeof o.population === 'string' ? await readPopulation(o.population) : null
-  const landmarkNames =
-    members?.[0].landmarkNames ?? PELVIS_LANDMARKS.landmarks.map(l => `${l.name} ${l.side}`)
+  const landmarkNames = members?.[0].landmarkNames ?? PELVIS_NAMES
   const landmarks = landmarkNames.length
   const [imageWidth, imageHeight] = detector.size
   const spec: NetworkSpec =
     o.architecture === 'compact'
       ? compactSpec(landmarks, { imageWidth, imageHeight })
       : cpmSpec(landmarks, { imageWidth, imageHeight, width: o.width })
+  if (o.initial && JSON.stringify(o.initial.spec) !== JSON.stringify(spec))
+    throw new ModelError(
+      'The network to start from is of another kind than the one to train',
+      'Give a network of the same architecture, size and landmarks, or none.'
+    )
   const config = {
     version: VERSION,
     spec,
+    ...(o.initial ? { initial: sha256(floatBytes(o.initial.parameters)) } : {}),
     population: members ? members.map(m => m.name) : o.population,
     seed: o.seed,
     steps: o.steps,
@@ -98,13 +109,15 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       poolSize: 3000,
       firstViews: 96,
       freshViews: 2,
-      augment: 1
+      augment: 1,
+      mirror: mirrorPartners(landmarkNames)
     },
     steps: o.steps,
     threads: o.threads,
     learningRate: o.learningRate,
     warmUp: 100,
     seed: o.seed,
+    parameters: o.initial?.parameters,
     checkpoint: checkpoint?.bytes,
     validation: await validationOf(members, detector),
     validateEvery: o.validateEvery,
@@ -172,6 +185,12 @@ async function resumable(out: string, config: object): Promise<{ bytes: Uint8Arr
   return { bytes, step }
 }
 
+/** Partners under a mirror, where the landmarks are the pelvis's; another set says nothing of its symmetry. */
+const mirrorPartners = (names: readonly string[]): number[] | undefined =>
+  names.join() === PELVIS_NAMES.join() ? mirrorPermutation(PELVIS_LANDMARKS) : undefined
+
+const floatBytes = (x: Float32Array) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength)
+
 /** Voxel size of training phantoms, mm: close to what 1.6 mm pixels resolve at the isocentre. */
 const PHANTOM_MM = 1.5
 
@@ -187,6 +206,7 @@ function sourceOf(
       seed,
       detector,
       range: TRAINING_RANGE,
+      distances: TRAINING_DISTANCES,
       members: members.slice(0, -1),
       viewsPerPatient: 96
     }
@@ -194,6 +214,7 @@ function sourceOf(
     kind: 'phantoms',
     seed,
     detector,
+    distances: TRAINING_DISTANCES,
     viewsPerPhantom: 48,
     phantoms: population as number,
     spacing: PHANTOM_MM

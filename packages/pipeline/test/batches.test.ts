@@ -1,7 +1,7 @@
 import { createRandom, type TrainingView } from '@raypose/core'
 import { binsPerLandmark, compactSpec } from '@raypose/network'
 import { describe, expect, it } from 'vitest'
-import { createBatchMaker } from '../src/training/batches.js'
+import { createBatchMaker, mirrored } from '../src/training/batches.js'
 import { accuracyOf } from '../src/training/validation.js'
 
 const spec = compactSpec(2, { imageWidth: 64, imageHeight: 48 })
@@ -84,6 +84,27 @@ describe('batches', () => {
         on += (targets[n * 2 * bins + i] * images[n * 64 * 48 + y * 64 + x]) / 32
       }
     expect(on).toBeGreaterThan(0.5)
+  })
+})
+
+describe('a view in a mirror', () => {
+  const view: TrainingView = {
+    width: 4,
+    height: 2,
+    bone: Float32Array.from([1, 2, 3, 4, 5, 6, 7, 8]),
+    soft: Float32Array.from([8, 7, 6, 5, 4, 3, 2, 1]),
+    points: Float32Array.from([0, 1, 2.5, 0.5, Number.NaN, Number.NaN])
+  }
+
+  it('has its columns turned round and its landmarks with their partners', () => {
+    const m = mirrored(view, [1, 0, 2])
+    expect([...m.bone]).toEqual([4, 3, 2, 1, 8, 7, 6, 5])
+    expect([...m.soft]).toEqual([5, 6, 7, 8, 1, 2, 3, 4])
+    expect([...m.points]).toEqual([0.5, 0.5, 3, 1, Number.NaN, Number.NaN])
+  })
+
+  it('is the view of the mirrored patient: twice is the view itself', () => {
+    expect(mirrored(mirrored(view, [1, 0, 2]), [1, 0, 2])).toEqual(view)
   })
 })
 

@@ -1,5 +1,5 @@
 import { ArgumentError } from '@raypose/core'
-import { type PretrainResult, pretrain, VERSION } from '@raypose/pipeline'
+import { type PretrainResult, pretrain, readModel, VERSION } from '@raypose/pipeline'
 import type { Command } from 'commander'
 import { oneOf, positiveNumber, wholeNumber } from '../arguments.js'
 import { duration, fixed, millimetres, percentage } from '../report/format.js'
@@ -15,6 +15,7 @@ interface PretrainCommandOptions extends CommonOptions {
   readonly threads: number
   readonly architecture: 'compact' | 'cpm'
   readonly minutes?: number
+  readonly init?: string
 }
 
 export function addPretrainCommand(program: Command): void {
@@ -41,6 +42,7 @@ export function addPretrainCommand(program: Command): void {
       oneOf('--architecture', ['compact', 'cpm'] as const),
       'compact'
     )
+    .option('--init <network.rpw>', 'start from this network, of the same architecture, instead of at random')
   withCommonOptions(command)
     .addHelpText(
       'after',
@@ -81,6 +83,7 @@ async function train(
     steps: o.steps,
     threads: o.threads,
     architecture: o.architecture,
+    initial: o.init === undefined ? undefined : await readModel(o.init),
     maxSeconds: o.minutes === undefined ? undefined : o.minutes * 60,
     signal,
     onStep: s =>

@@ -1,6 +1,7 @@
 import { add, type Mat3, mulMat3, mulMat3Vec3, type Vec3 } from '../geometry/linear.js'
 import { DEGREE, rotationX, rotationY, rotationZ } from '../geometry/rotation.js'
 import type { Random } from '../random/random.js'
+import { createNoise } from './noise.js'
 import { type PelvisShape, pelvisShape, shapeModes } from './shape-model.js'
 import type { SphereMesh } from './sphere-mesh.js'
 
@@ -36,6 +37,8 @@ export interface BoneVariation {
   readonly completeness: number
   /** This shape as it is, instead of one drawn from the model. */
   readonly shape?: PelvisShape
+  /** Standard deviation of a smooth random displacement of the shape, mm: variation that the model's modes do not hold (default 0). */
+  readonly warpMm?: number
 }
 
 /** Overall size and proportions. The atlas says nothing of sex: only mean proportions from anatomy textbooks enter here. */
@@ -58,7 +61,8 @@ export function drawBones(
     rotationY(random.uniform(-4, 4) * DEGREE)
   )
   const shape: Mat3 = mulMat3(tilt, [size * widen, 0, 0, 0, size, 0, 0, 0, size])
-  const pelvis = transformPelvis(variation.shape ?? pelvisShape(weights), shape, size)
+  const straight = transformPelvis(variation.shape ?? pelvisShape(weights), shape, size)
+  const pelvis = variation.warpMm ? warpPelvis(straight, random, variation.warpMm) : straight
   const density = drawDensity(random)
   const bones: Bone[] = [
     {
@@ -268,26 +272,39 @@ function lowerSacrum(random: Random, pelvis: PelvisShape, size: number, density:
   }
 }
 
-function transformPelvis(p: PelvisShape, m: Mat3, size: number): PelvisShape {
+/** Displaces bones and landmarks together by a random field that varies over centimetres. */
+function warpPelvis(p: PelvisShape, random: Random, sigmaMm: number): PelvisShape {
+  const cell = random.uniform(45, 110)
+  const fields = [0, 1, 2].map(() => createNoise(random, cell, [-180, -130, -160], [180, 130, 190]))
+  // Trilinear value noise has about half the variance of its nodes.
+  const by = sigmaMm * 1.4
+  return mapPelvis(p, q => [
+    q[0] + by * fields[0](...q),
+    q[1] + by * fields[1](...q),
+    q[2] + by * fields[2](...q)
+  ])
+}
+
+/** A pelvis whose points are moved; radii keep, times `size`. */
+function mapPelvis(p: PelvisShape, move: (q: Vec3) => Vec3, size = 1): PelvisShape {
   const mesh = (b: SphereMesh): SphereMesh => {
     const out = b.spheres.slice()
     for (let i = 0; i < out.length; i += 4) {
-      const q = mulMat3Vec3(m, [out[i], out[i + 1], out[i + 2]])
-      out.set(q, i)
+      out.set(move([out[i], out[i + 1], out[i + 2]]), i)
       out[i + 3] *= size
     }
     return { spheres: out, wedges: b.wedges }
   }
-  const joint = (j: PelvisShape['leftAcetabulum']) => ({
-    centre: mulMat3Vec3(m, j.centre),
-    radius: j.radius * size
-  })
+  const joint = (j: PelvisShape['leftAcetabulum']) => ({ centre: move(j.centre), radius: j.radius * size })
   return {
     leftHip: mesh(p.leftHip),
     rightHip: mesh(p.rightHip),
     sacrum: mesh(p.sacrum),
-    landmarks: p.landmarks.map(l => mulMat3Vec3(m, l)),
+    landmarks: p.landmarks.map(move),
     leftAcetabulum: joint(p.leftAcetabulum),
     rightAcetabulum: joint(p.rightAcetabulum)
   }
 }
+
+const transformPelvis = (p: PelvisShape, m: Mat3, size: number): PelvisShape =>
+  mapPelvis(p, q => mulMat3Vec3(m, q), size)

@@ -3,6 +3,7 @@ import { createRandom } from '../random/random.js'
 import type { Volume } from '../volume/volume.js'
 import { type AxisGrid, addBone } from './bone-field.js'
 import { drawBones, type Sex } from './bones.js'
+import { drawHardware } from './hardware.js'
 import { createNoise } from './noise.js'
 import type { PelvisShape } from './shape-model.js'
 import { softTissue } from './soft-tissue.js'
@@ -21,6 +22,10 @@ export interface PhantomOptions {
   readonly modeLimit?: number
   /** Chance that femurs, lumbar spine and coccyx are each there (default 1). */
   readonly completeness?: number
+  /** Smooth random displacement of the drawn shape, standard deviation in mm (default 0). */
+  readonly warpMm?: number
+  /** Chance of metal in the pelvis: prostheses, screws (default 0). */
+  readonly hardwareChance?: number
   /** Chance of a table under the patient (default 0.5). */
   readonly tableChance?: number
 }
@@ -65,8 +70,11 @@ export function phantomLayers(options: LayerOptions): PhantomLayers {
   const { bones, landmarks, pelvis } = drawBones(random, sex, {
     modeLimit: options.modeLimit ?? 2,
     completeness: options.completeness ?? 1,
-    shape: options.shape
+    shape: options.shape,
+    warpMm: options.warpMm
   })
+  if (options.hardwareChance && random.chance(options.hardwareChance))
+    bones.push(...drawHardware(random, pelvis))
   const isocenter = mean(landmarks)
   const extent = options.size ? (options.size.map(n => n * spacing) as unknown as Vec3) : EXTENT
   const boneGrid = gridAround(isocenter, extent, spacing, options.size)

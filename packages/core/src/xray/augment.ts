@@ -45,6 +45,7 @@ export function augmentView(
   const boost = Math.exp(k * draw(-0.5, 0.9))
   let data: Float32Array = new Float32Array(width * height)
   for (let i = 0; i < data.length; i++) data[i] = view.soft[i] * soften + view.bone[i] * boost
+  if (k > 0 && random.chance(0.45)) addScatter(data, width, height, random, k)
   let points = view.points
   if (options.inPlane !== false && k > 0) {
     const moved = turnInPlane({ width, height, data }, points, {
@@ -55,6 +56,7 @@ export function augmentView(
     data = moved.image.data
     points = moved.points
   }
+  if (k > 0 && random.chance(0.3)) saturate(data, random, k)
   normaliseRange(data)
   applyGamma(data, Math.exp(k * draw(-0.5, 0.6)))
   if (k > 0) {
@@ -68,6 +70,32 @@ export function augmentView(
     obstruct(data, width, height, random, k)
   }
   return { image: { width, height, data }, points }
+}
+
+/**
+ * A smooth fog of scattered photons on top of the primary ones: where the patient is thick it drowns them, and the logarithm
+ * that turns readings into line integrals flattens there.
+ */
+function addScatter(data: Float32Array, width: number, height: number, random: Random, k: number): void {
+  const primary = data.map(x => Math.exp(-x))
+  const radius = 6 + random.integer(30)
+  const fog = boxBlur(boxBlur(primary, width, height, radius), width, height, radius)
+  const share = k * random.uniform(0.1, 1.2)
+  let floor = 0
+  for (let i = 0; i < primary.length; i++) floor += primary[i] / primary.length
+  floor *= k * random.uniform(0, 0.05)
+  for (let i = 0; i < data.length; i++) data[i] = -Math.log(primary[i] + share * fog[i] + floor)
+}
+
+/** Clips what the display window of the device cuts off: the brightest and the darkest few per cent. */
+function saturate(data: Float32Array, random: Random, k: number): void {
+  const sample = Float32Array.from(
+    { length: 1024 },
+    (_, i) => data[Math.floor((i * data.length) / 1024)]
+  ).sort()
+  const low = sample[Math.floor(random.uniform(0, 0.15) * k * 1023)]
+  const high = sample[1023 - Math.floor(random.uniform(0, 0.08) * k * 1023)]
+  if (high > low) for (let i = 0; i < data.length; i++) data[i] = Math.min(high, Math.max(low, data[i]))
 }
 
 function normaliseRange(data: Float32Array): void {

@@ -15,6 +15,11 @@ export interface BatchOptions {
   /** New views rendered for each batch; the oldest ones leave. */
   readonly freshViews: number
   readonly augment: number
+  /**
+   * For each landmark the position of its partner on the other side of the body: half of the views are then shown as in a
+   * mirror, which doubles the anatomies. Left out where left and right are to be told apart by more than their side.
+   */
+  readonly mirror?: readonly number[]
 }
 
 export interface Batch {
@@ -55,7 +60,8 @@ export function createBatchMaker(source: ViewSource, options: BatchOptions): () 
     const images = new Float32Array(batchSize * pixels)
     const targets = new Float32Array(batchSize * bins)
     for (let b = 0; b < batchSize; b++) {
-      const view = load(pool[random.integer(pool.length)], spec.imageWidth, spec.imageHeight)
+      const stored = load(pool[random.integer(pool.length)], spec.imageWidth, spec.imageHeight)
+      const view = options.mirror && random.chance(0.5) ? mirrored(stored, options.mirror) : stored
       const { image, points } = augmentView(view, random, { strength: options.augment })
       normaliseInput(spec, image.data, images, b * pixels)
       encodeTargets(spec, points, options.sigmaPixels, targets, b * bins)
@@ -83,4 +89,20 @@ function load(v: StoredView, width: number, height: number): TrainingView {
     return out
   }
   return { width, height, bone: expand(v.bone), soft: expand(v.soft), points: v.points }
+}
+
+/** The view in a mirror: left is right, so landmarks change places with their partners. */
+export function mirrored(v: TrainingView, partner: readonly number[]): TrainingView {
+  const flip = (data: Float32Array) => {
+    const out = new Float32Array(data.length)
+    for (let row = 0; row < data.length; row += v.width)
+      for (let x = 0; x < v.width; x++) out[row + x] = data[row + v.width - 1 - x]
+    return out
+  }
+  const points = new Float32Array(v.points.length)
+  partner.forEach((from, to) => {
+    points[2 * to] = v.width - 1 - v.points[2 * from]
+    points[2 * to + 1] = v.points[2 * from + 1]
+  })
+  return { width: v.width, height: v.height, bone: flip(v.bone), soft: flip(v.soft), points }
 }

@@ -3,6 +3,7 @@ import type { NetworkSpec, StepHyper } from '@raypose/network'
 import type { BatchOptions } from './batches.js'
 import type { PopulationMember } from './population.js'
 import type { Accuracy } from './validation.js'
+import type { Range } from './view-source.js'
 
 /** Where a feeder takes its views from: plain data, so that it can cross to a worker. */
 export type SourceConfig =
@@ -11,6 +12,7 @@ export type SourceConfig =
       readonly seed: number
       readonly detector: Detector
       readonly range?: ViewGrid
+      readonly distances?: Range
       readonly viewsPerPhantom: number
       readonly phantoms: number
       readonly spacing: number
@@ -30,6 +32,7 @@ export type SourceConfig =
       readonly seed: number
       readonly detector: Detector
       readonly range: ViewGrid
+      readonly distances?: Range
       readonly members: readonly PopulationMember[]
       readonly viewsPerPatient: number
     }

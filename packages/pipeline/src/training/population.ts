@@ -13,7 +13,7 @@ import {
 import { fileError, readJson } from '../files/read-bytes.js'
 import { readCt } from '../files/read-ct.js'
 import { patientLayers } from '../patient/layers.js'
-import { type LayeredPatient, randomTrainingView, type ViewSource } from './view-source.js'
+import { generalTrainingView, type LayeredPatient, type Range, type ViewSource } from './view-source.js'
 
 /**
  * An annotated CT. On disk: `NAME.nrrd` (or .nii, .nii.gz, .mha, or a folder NAME of DICOM slices) beside `NAME.landmarks.json`,
@@ -128,6 +128,7 @@ export function populationSource(options: {
   readonly seed: number
   readonly detector: Detector
   readonly range: ViewGrid
+  readonly distances?: Range
   readonly members: readonly PopulationMember[]
   readonly viewsPerPatient: number
 }): ViewSource {
@@ -144,6 +145,6 @@ export function populationSource(options: {
       left = options.viewsPerPatient
     }
     left--
-    return randomTrainingView(patient, options.detector, options.range, random)
+    return generalTrainingView(patient, options.detector, options, random)
   }
 }

@@ -37,7 +37,16 @@ export const TRAINING_RANGE: ViewGrid = {
   gamma: { from: -0.87, to: 0.87, count: 1 },
   x: { from: -30, to: 30, count: 1 },
   y: { from: -50, to: 50, count: 1 },
-  z: { from: -40, to: 40, count: 1 }
+  z: { from: -90, to: 95, count: 1 }
+}
+
+/** Distances from the source to the C-arm's centre that training draws from, mm: mobile and fixed devices, with room. */
+export const TRAINING_DISTANCES: Range = { from: 580, to: 840 }
+
+/** Evenly drawn between two values. */
+export interface Range {
+  readonly from: number
+  readonly to: number
 }
 
 /** Renders both layers and projects the landmarks (NaN where unknown or behind the source). */
@@ -80,6 +89,8 @@ export interface PhantomSourceOptions {
   readonly seed: number
   readonly detector: Detector
   readonly range?: ViewGrid
+  /** Distance from the source to the C-arm's centre, mm (default: the paper's 700). */
+  readonly distances?: Range
   /** Views of each phantom before the next one is made. */
   readonly viewsPerPhantom: number
   /** How many phantoms there are before they repeat. */
@@ -101,11 +112,11 @@ export function phantomSource(options: PhantomSourceOptions): ViewSource {
       patient = phantomPatient(trainingPhantom(options.seed * 100_003 + index, options.spacing))
     }
     count++
-    return randomTrainingView(patient, options.detector, options.range ?? TRAINING_RANGE, random)
+    return generalTrainingView(patient, options.detector, options, random)
   }
 }
 
-/** A phantom as training wants it: neighbours sometimes missing, the scan sometimes cut short at either end. */
+/** A phantom as training wants it: of shapes wider than the atlas, neighbours sometimes missing, the scan sometimes cut short, metal sometimes in it. */
 export function trainingPhantom(seed: number, spacing: number): PhantomLayers {
   return phantomLayers({
     seed,
@@ -114,6 +125,8 @@ export function trainingPhantom(seed: number, spacing: number): PhantomLayers {
     modeLimit: 2.5,
     wide: true,
     cutChance: 0.35,
+    warpMm: 2.5,
+    hardwareChance: 0.12,
     softSpacing: 4
   })
 }
@@ -136,6 +149,26 @@ export function patientSource(options: {
     isocenter: options.isocenter
   }
   return () => randomTrainingView(patient, options.detector, options.range, random)
+}
+
+/**
+ * A view for training N: tilt drawn with a peak at its middle, where clinical views are and where phase 2 asks for
+ * detections; the rest evenly.
+ */
+export function generalTrainingView(
+  patient: LayeredPatient,
+  detector: Detector,
+  { range = TRAINING_RANGE, distances }: { readonly range?: ViewGrid; readonly distances?: Range },
+  random: Random
+): TrainingView {
+  const a = randomView(range, random)
+  const b = randomView(range, random)
+  const view = { ...a, alpha: (a.alpha + b.alpha) / 2, beta: (a.beta + b.beta) / 2 }
+  const distance = distances && random.uniform(distances.from, distances.to)
+  return renderTrainingView(patient, {
+    detector,
+    cameraFromLps: poseFromView(view, patient.isocenter, distance)
+  })
 }
 
 /** A view drawn from a range around the patient's isocentre. */
