@@ -5,6 +5,7 @@ import { addDemoCommand } from './commands/demo.js'
 import { addDrrCommand } from './commands/drr.js'
 import { addEvaluateCommand } from './commands/evaluate.js'
 import { addEvaluateNetworkCommand } from './commands/evaluate-network.js'
+import { addPopulationCommand } from './commands/population.js'
 import { addPrepareCommand } from './commands/prepare.js'
 import { addPretrainCommand } from './commands/pretrain.js'
 import { addRegisterCommand } from './commands/register.js'
@@ -33,6 +34,7 @@ Exit codes: 0 done, 2 something to put right (it is said what), 130 stopped by C
   addEvaluateCommand(program)
   addDrrCommand(program)
   addSimulateCommand(program)
+  addPopulationCommand(program)
   addPretrainCommand(program)
   addEvaluateNetworkCommand(program)
   addDemoCommand(program)

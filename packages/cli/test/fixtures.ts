@@ -96,6 +96,8 @@ export function anEvaluation(count = 6): Evaluation {
     views,
     initial: summarise(rows('initial'), PAPER_DETECTOR),
     final: summarise(rows('final'), PAPER_DETECTOR),
+    init: null,
+    timings: null,
     successes: rows('final').filter(e => fulfils(e, success)).length,
     seconds: 12
   }
@@ -117,6 +119,21 @@ export function aRegistration(): RegistrationJson {
     evaluations: 137,
     reprojectionRmsMm: 1.46,
     initialCovariance: Array.from({ length: 36 }, (_, i) => (i % 7 === 0 ? (i < 21 ? 1e-6 : 4) : 0)),
+    initialConfidence: {
+      value: 0.97,
+      word: 'high',
+      reason: '12 of the 14 landmarks that the pose shows were found where it has them',
+      evidence: { expected: 14, confirmed: 12, contradicting: 1, reprojectionRmsMm: 1.46, similarity: 0.91 }
+    },
+    normalisation: {
+      intensity: 'linear',
+      bright: 'exposure',
+      mirrored: true,
+      rotationDeg: 92.5,
+      settled: { intensity: 'given', bright: 'given', mirrored: 'found', rotation: 'found' },
+      fieldShare: 0.81,
+      tried: 3
+    },
     timingsSeconds: { detect: 0.031, initialPose: 0.004, refine: 1.5, total: 1.535 },
     inputs: { xray: { file: '/data/a & b.dcm', sha256: 'f00d' }, patient: { sha256: 'beef' } },
     parameters: { similarity: 'gncc', threads: 2 },
@@ -130,14 +147,18 @@ export const aManifest = (): PatientManifest => ({
   version: '0.1.0',
   created: '2026-01-01T00:00:00.000Z',
   isocenter: [1, -2, 3],
+  lpsFromCt: [1, 0, 0, 0, 1, 0, 0, 0, 1],
+  notes: ['The CT: 512 × 512 × 160 voxels <fine>.'],
   detector: { sdd: 1200, pixel: [1.6, 1.6], size: [240, 188], principalPoint: [119.5, 93.5] },
   landmarks: [
     {
       name: 'ischial spine R',
       point: [1.25, 2, 3],
       source: 'rays',
+      inside: true,
       rays: 77,
       pairs: 1234,
+      support: 0.91,
       spreadMm: 2.34,
       surfaceDistanceMm: 1.1,
       priorResidualMm: 5,
@@ -149,8 +170,10 @@ export const aManifest = (): PatientManifest => ({
       point: [4, 5, 6],
       source: 'prior',
       reason: 'seen in 2 views',
+      inside: true,
       rays: 2,
       pairs: 0,
+      support: null,
       spreadMm: null,
       surfaceDistanceMm: null,
       priorResidualMm: null,
@@ -183,5 +206,11 @@ export const aManifest = (): PatientManifest => ({
     [200, 2.5],
     [300, 2.25]
   ],
-  files: { network: { sha256: 'aa', bytes: 1 }, volume: { sha256: 'bb', bytes: 2 } }
+  validationCurve: [
+    [100, 4.5],
+    [200, 2.5]
+  ],
+  worstViews: [],
+  files: { network: { sha256: 'aa', bytes: 1 }, volume: { sha256: 'bb', bytes: 2 } },
+  integrity: 'cc'
 })

@@ -184,22 +184,34 @@ describe('evaluationText', () => {
 })
 
 describe('the prepare report', () => {
-  const page = prepareReport({ manifest: aManifest(), gallery: [] })
+  const page = prepareReport({
+    manifest: aManifest(),
+    gallery: [],
+    slices: [{ png: TINY_PNG, caption: 'a slice' }],
+    worst: [{ png: TINY_PNG, caption: 'the worst view' }]
+  })
   const text = textOf(page)
 
   it('has every landmark and why one was placed by the prior', () => {
     for (const part of [
       '1 of 2 landmarks',
-      'ischial spine R 1.3, 2.0, 3.0 77 1234 2.3 mm 1.1 mm 5.0 mm 0.9 mm',
+      'ischial spine R 1.3, 2.0, 3.0 77 1234 91 % 2.3 mm 1.1 mm 5.0 mm 0.9 mm',
       'sacral promontory M',
-      'prior: seen in 2 views'
+      'prior: seen in 2 views',
+      '512 × 512 × 160 voxels &lt;fine&gt;'
     ])
       expect(text).toContain(part)
+  })
+
+  it('shows slices through landmarks and the worst views', () => {
+    expect(text).toContain('a slice')
+    expect(text).toContain('the worst view')
+    expect(page.split(DATA).length - 1).toBe(2)
   })
 
   it('compares the networks and draws the loss', () => {
     expect(text).toContain('Median error 4.21 mm 1.11 mm')
     expect(text).toContain('Found with confidence 80.0 % 97.0 %')
-    expect(/points="([^"]*)"/.exec(page)?.[1].split(' ')).toHaveLength(4)
+    expect([...page.matchAll(/points="([^"]*)"/g)].map(m => m[1].split(' ').length)).toEqual([4, 2])
   })
 })

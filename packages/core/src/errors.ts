@@ -100,3 +100,10 @@ export class BackendError extends RayposeError {
     super('backend', message, hint, options)
   }
 }
+
+/** A file that cannot be written: the disk is full, or the folder is not ours to write to. */
+export class StorageError extends RayposeError {
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super('storage', message, hint, options)
+  }
+}

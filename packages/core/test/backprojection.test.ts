@@ -203,6 +203,31 @@ describe('back-projection', () => {
     expect(found[2].spread).toBeNaN()
   })
 
+  it('robustly takes one of two places a landmark was seen at, where the median lies between', () => {
+    const random = createRandom(8)
+    const other: Vec3 = [truth[0] - 70, truth[1], truth[2]]
+    // 52 of 90 views see the landmark, the others its partner.
+    const views = detect(truth, random, 0.5, 0).map((d, i) => {
+      const { u, v } = project(cameras[i], other)
+      return [i % 12 < 7 ? d : { u, v, confidence: 0.8 }]
+    })
+    const [robust] = backProject(views, cameras, { method: 'robust' })
+    expect(distance(robust.point!, truth)).toBeLessThan(1)
+    expect(robust.support).toBeCloseTo(views.filter((_, i) => i % 12 < 7).length / 90, 1)
+  })
+
+  it('drops a point that too small a share of its rays passes, and says what share', () => {
+    const views = detect(truth, createRandom(3), 0, 0.75).map(d => [d])
+    const [kept] = backProject(views, cameras, { method: 'robust' })
+    const [dropped] = backProject(views, cameras, { method: 'robust', minSupport: 0.5 })
+    expect(kept.point).not.toBeNull()
+    expect(kept.support).toBeLessThan(0.5)
+    expect(dropped).toMatchObject({ point: null, support: kept.support, spread: kept.spread })
+    expect(dropped.reason).toContain(
+      `${Math.round(100 * kept.support)} % of 90 rays pass within 6 mm of one point`
+    )
+  })
+
   it('uses detections from the threshold of confidence upwards', () => {
     const detections = detect(truth, createRandom(1), 0, 0).map((d, k) => [{ ...d, confidence: k / 90 }])
     expect(backProject(detections, cameras, { minConfidence: 0.5 })[0].rays).toBe(45)
@@ -218,6 +243,8 @@ describe('back-projection', () => {
       { minAngle: 0 },
       { minRays: 1 },
       { minPairs: 0 },
+      { minSupport: -0.1 },
+      { minSupport: 1.1 },
       { cauchyMm: -1 }
     ])
       expect(() => backProject([[d]], cameras.slice(0, 1), o)).toThrow(ArgumentError)

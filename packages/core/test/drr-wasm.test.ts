@@ -33,9 +33,10 @@ const thinned = (d: Detector, step: number): Detector => ({
 
 const MANY = anatomicalVolume([240, 210, 90], [1.4, 1.5, 3.2], 23)
 const THICK = anatomicalVolume([170, 140, 44], [1.9, 1.9, 6], 22)
-const QUALITIES: readonly RenderQuality[] = ['finest', 'fine', 'fast', 'draft']
+const QUALITIES: readonly RenderQuality[] = ['joseph', 'finest', 'fine', 'fast', 'draft']
 /** Of volumes of voxels no larger than pixels. */
 const MANY_BOUNDS: Readonly<Record<RenderQuality, number>> = {
+  joseph: 0.0001,
   finest: 0.0005,
   fine: 0.001,
   fast: 0.001,
@@ -222,5 +223,6 @@ describe('prepared volumes', () => {
     expect(() => prepareWasmVolume(huge)).toThrow(/GiB/)
     expect(() => prepareWasmVolume(volume, { mips: 9 })).toThrow(ArgumentError)
     expect(() => prepareWasmVolume(volume, { quality: 'best' as never })).toThrow(ArgumentError)
+    expect(() => prepareWasmVolume(volume, { quality: 'joseph', mips: 1 })).toThrow(ArgumentError)
   })
 })

@@ -30,7 +30,7 @@ function mha(volume: Volume<Float32Array>): Buffer {
  * Line integrals of a volume of attenuations by `plastimatch drr -i exact` (Siddon: voxels as boxes of constant value).
  * @param cameras with square-on centred detectors
  */
-export function plastimatchDrr(volume: Volume<Float32Array>, cameras: readonly Camera[]): Float32Array[] {
+export function plastimatchDrr(volume: Volume<Float32Array>, cameras: readonly Camera[], algorithm: 'exact' | 'uniform' = 'exact'): Float32Array[] {
   const folder = mkdtempSync(join(tmpdir(), 'raypose-plastimatch-'))
   try {
     const input = join(folder, 'volume.mha')
@@ -46,7 +46,7 @@ export function plastimatchDrr(volume: Volume<Float32Array>, cameras: readonly C
       const vector = (v: readonly number[]) => v.map(x => x.toFixed(9)).join(' ')
       const prefix = join(folder, `image${n}_`)
       execFileSync('plastimatch', [
-        ...['drr', '-i', 'exact', '-P', 'none', '-A', 'cpu', '-t', 'pfm', '-O', prefix, '-I', input],
+        ...['drr', '-i', algorithm, '-P', 'none', '-A', 'cpu', '-t', 'pfm', '-O', prefix, '-I', input],
         ...['--sad', `${sad}`, '--sid', `${sdd}`, '-o', vector(isocenter)],
         // From the isocentre to the source, and from the detector's centre to its top row.
         ...['-n', vector(z.map(x => -x)), '--vup', vector(axis(1).map(x => -x))],

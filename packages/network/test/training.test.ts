@@ -87,6 +87,11 @@ describe('gradient of the whole network agrees with central differences, paramet
     await expectNetworkGradient(compactSpec(2, { ...smallest, normalisation }), 2e-3)
   })
 
+  test('compact, maps of stride 2, other dilations', async () => {
+    const spec = compactSpec(2, { ...smallest, decoder: [4, 4, 4], dilations: [2] })
+    await expectNetworkGradient(spec, 2e-3)
+  })
+
   test('cpm', async () => {
     await expectNetworkGradient(cpmSpec(2, { imageWidth: 24, imageHeight: 16, stages: 2, width: 0.03 }), 5e-4)
   })

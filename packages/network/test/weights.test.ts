@@ -98,7 +98,9 @@ describe('weights file', () => {
 
 describe('specs', () => {
   test('survive JSON', () => {
-    for (const s of [compactSpec(), cpmSpec()]) expect(checkSpec(JSON.parse(JSON.stringify(s)))).toEqual(s)
+    const finer = compactSpec(23, { decoder: [96, 64, 32], dilations: [1, 4] })
+    for (const s of [compactSpec(), finer, cpmSpec()])
+      expect(checkSpec(JSON.parse(JSON.stringify(s)))).toEqual(s)
   })
 
   test('the default network has the size it is documented with', () => {
@@ -115,6 +117,9 @@ describe('specs', () => {
     [{ ...compactSpec(), imageWidth: 300 }],
     [{ ...compactSpec(), channels: undefined }],
     [{ ...compactSpec(), normalisation: 'batch' }],
+    [{ ...compactSpec(), decoder: [96, 64, 32, 16] }],
+    [{ ...compactSpec(), dilations: [1, 0] }],
+    [{ ...compactSpec(), dilations: 2 }],
     [{ ...cpmSpec(), width: 0 }]
   ])('%j is refused', value => {
     expect(() => checkSpec(value)).toThrowError(modelError)

@@ -1,35 +1,53 @@
-import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Detector, ModelError, mirrorPermutation, PAPER_DETECTOR, PELVIS_LANDMARKS } from '@raypose/core'
 import {
-  createRandom,
-  type Detector,
-  ModelError,
-  mirrorPermutation,
-  PAPER_DETECTOR,
-  PELVIS_LANDMARKS,
-  TRAINING_GRID
-} from '@raypose/core'
-import { compactSpec, cpmSpec, type Network, type NetworkSpec, saveWeights } from '@raypose/network'
-import { writeFileAtomic, writeJsonAtomic } from './files/atomic.js'
+  compactSpec,
+  cpmSpec,
+  loadWeights,
+  type Network,
+  type NetworkSpec,
+  saveWeights
+} from '@raypose/network'
+import { writeFileAtomic } from './files/atomic.js'
 import { sha256 } from './files/hash.js'
-import type { SourceConfig, ValidationSet } from './training/messages.js'
-import { loadMember, type PopulationMember, readPopulation } from './training/population.js'
+import type { ValidationSet } from './training/messages.js'
+import {
+  gridPopulation,
+  gridSourceConfig,
+  mixedSource,
+  mixedValidation,
+  openPopulation,
+  PELVIS_NAMES,
+  type Population,
+  populationJson
+} from './training/mixed-population.js'
+import { DEFAULT_STEPS, epochSteps, RECIPES, type RecipeName } from './training/recipes.js'
+import { openRunFolder } from './training/run-folder.js'
+import { stepSummary } from './training/step-log.js'
 import { type TrainingStep, trainNetwork } from './training/train-network.js'
-import type { Accuracy } from './training/validation.js'
-import { phantomValidation, validationViews } from './training/validation-views.js'
-import { TRAINING_DISTANCES, TRAINING_RANGE } from './training/view-source.js'
+import type { Accuracy, ValidationOutcome } from './training/validation.js'
 import { VERSION } from './version.js'
+
+export type { Population, PopulationPart } from './training/mixed-population.js'
 
 export interface PretrainOptions {
   /** Folder for the run: config, log, checkpoint, weights. A run that was cut short goes on from there. */
   readonly out: string
-  /** Number of procedural patients, or a folder of annotated CTs (see {@link PopulationMember}); the last of these validates. */
-  readonly population: number | string
+  /**
+   * Number of procedural patients, or a folder of annotated CTs (see {@link PopulationMember}), whose last ones validate; or several
+   * of these, mixed by weight.
+   */
+  readonly population: Population
   readonly seed: number
+  /** `paper`: as the paper trained, for comparison. What follows departs from the recipe where it is given. */
+  readonly recipe?: RecipeName
   /** Training steps; each takes `batchSize` images. */
-  readonly steps: number
+  readonly steps?: number
   readonly batchSize?: number
   readonly threads?: number
+  /** Execution provider: 'cpu' (the default) or 'webgpu'. */
+  readonly provider?: string
   readonly learningRate?: number
   /** Standard deviation of the target Gaussians on the detector, mm. */
   readonly sigmaMm?: number
@@ -38,16 +56,31 @@ export interface PretrainOptions {
   readonly width?: number
   readonly validateEvery?: number
   readonly checkpointEvery?: number
+  /** Seconds between checkpoints, whatever steps there were; 120 by default. */
+  readonly checkpointSeconds?: number
+  /** Ends the training after so many validations without a better one; the best weights are then kept. */
+  readonly patience?: number
   /** Weights of an earlier network of the same kind and landmarks to start from, instead of random ones. */
   readonly initial?: Network
-  /** Ends the training (learning rate annealed) after this time even if steps are left. */
+  /** Ends the training (learning rate annealed) after this time even if steps are left; earlier parts of the run count. */
   readonly maxSeconds?: number
   readonly signal?: AbortSignal
   readonly onStep?: (s: TrainingStep) => void
-  readonly onValidation?: (step: number, accuracy: Accuracy) => void
+  readonly onValidation?: (
+    step: number,
+    accuracy: Accuracy,
+    details: ValidationDetails
+  ) => void | Promise<void>
 }
 
-const PELVIS_NAMES = PELVIS_LANDMARKS.landmarks.map(l => `${l.name} ${l.side}`)
+/** A validation with the images it was made on. */
+export interface ValidationDetails {
+  readonly outcome: ValidationOutcome
+  readonly set: ValidationSet
+  readonly landmarkNames: readonly string[]
+  /** Columns and rows of the images. */
+  readonly size: readonly [number, number]
+}
 
 export interface PretrainResult {
   readonly weights: string
@@ -55,96 +88,127 @@ export interface PretrainResult {
   readonly images: number
   readonly seconds: number
   readonly loss: number
+  /** On the validation views; of the weights that were kept. */
   readonly accuracy?: Accuracy
+  /** Whether patience ended the training. */
+  readonly stoppedEarly: boolean
 }
 
 /** Phase 1 (paper section 2): the network N, trained once and for all on the X-rays of many patients. */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
-  const o = {
-    batchSize: 8,
-    threads: 2,
-    learningRate: 2e-3,
-    sigmaMm: 7,
-    architecture: 'compact' as const,
-    width: 0.25,
-    validateEvery: 500,
-    checkpointEvery: 250,
-    ...options
-  }
+  const recipe = RECIPES[options.recipe ?? 'raypose']
+  const o = { threads: 2, validateEvery: 500, checkpointEvery: 250, ...recipe, ...defined(options) }
   const detector: Detector = PAPER_DETECTOR
-  const members = typeof o.population === 'string' ? await readPopulation(o.population) : null
-  const landmarkNames = members?.[0].landmarkNames ?? PELVIS_NAMES
-  const landmarks = landmarkNames.length
-  const [imageWidth, imageHeight] = detector.size
-  const spec: NetworkSpec =
-    o.architecture === 'compact'
-      ? compactSpec(landmarks, { imageWidth, imageHeight })
-      : cpmSpec(landmarks, { imageWidth, imageHeight, width: o.width })
-  if (o.initial && JSON.stringify(o.initial.spec) !== JSON.stringify(spec))
-    throw new ModelError(
-      'The network to start from is of another kind than the one to train',
-      'Give a network of the same architecture, size and landmarks, or none.'
-    )
+  const population = await openPopulation(o.population)
+  const { landmarkNames } = population
+  const grid = recipe.epochs === null ? null : gridPopulation(population, o.seed, detector)
+  const steps =
+    o.steps ?? (grid ? epochSteps(grid.patients.length, recipe.epochs!, o.batchSize) : DEFAULT_STEPS)
+  const spec = specOf(o.architecture, o.width, landmarkNames.length, detector)
+  checkInitial(o.initial, spec)
   const config = {
     version: VERSION,
+    recipe: options.recipe ?? 'raypose',
     spec,
+    landmarkNames,
     ...(o.initial ? { initial: sha256(floatBytes(o.initial.parameters)) } : {}),
-    population: members ? members.map(m => m.name) : o.population,
+    population: populationJson(population),
     seed: o.seed,
-    steps: o.steps,
+    steps,
     batchSize: o.batchSize,
     learningRate: o.learningRate,
-    sigmaMm: o.sigmaMm
+    sigmaMm: o.sigmaMm,
+    ...(o.patience === undefined ? {} : { patience: o.patience })
   }
-  await mkdir(o.out, { recursive: true })
-  const checkpoint = await resumable(o.out, config)
-  const log = (entry: object) => appendFile(join(o.out, 'log.ndjson'), `${JSON.stringify(entry)}\n`)
+  const run = await openRunFolder(o.out, spec, config)
+  // Random views of the next part of a run are others than those of the first; a grid goes on where it was.
+  const seed = grid ? o.seed : o.seed + run.step
+  const set = grid ? await grid.validation() : await mixedValidation(population, detector)
+  const summary = stepSummary(Math.max(1, Math.min(50, Math.round(steps / 200))), o.batchSize)
+  const pack = (parameters: Float32Array, provenance: object) =>
+    saveWeights({
+      spec,
+      parameters,
+      landmarkNames,
+      pixelMm: [detector.pixel[0], detector.pixel[1]],
+      provenance: { ...config, ...provenance }
+    })
+  const bestFile = join(o.out, 'best.rpw')
   const result = await trainNetwork({
     spec,
-    source: sourceOf(o.population, members, o.seed + (checkpoint?.step ?? 0), detector),
+    source: grid
+      ? gridSourceConfig(grid.patients, seed, detector, run.step * o.batchSize)
+      : mixedSource(population, seed, detector),
     batch: {
       batchSize: o.batchSize,
       sigmaPixels: o.sigmaMm / detector.pixel[0],
-      seed: o.seed + 1 + (checkpoint?.step ?? 0),
-      poolSize: 3000,
-      firstViews: 96,
-      freshViews: 2,
-      augment: 1,
-      mirror: mirrorPartners(landmarkNames)
+      seed: seed + 1,
+      ...(grid
+        ? { poolSize: 0, firstViews: 0, freshViews: 0, augment: 0 }
+        : {
+            poolSize: 3000,
+            firstViews: 96,
+            freshViews: 2,
+            augment: 1,
+            mirror: mirrorPartners(landmarkNames)
+          })
     },
-    steps: o.steps,
+    steps,
     threads: o.threads,
+    provider: o.provider,
     learningRate: o.learningRate,
-    warmUp: 100,
+    warmUp: o.warmUp,
+    schedule: o.schedule,
+    averageDecay: o.averageDecay,
+    hyper: o.hyper,
     seed: o.seed,
     parameters: o.initial?.parameters,
-    checkpoint: checkpoint?.bytes,
-    validation: await validationOf(members, detector),
+    checkpoint: run.checkpoint ?? undefined,
+    validation: set,
     validateEvery: o.validateEvery,
     checkpointEvery: o.checkpointEvery,
+    checkpointSeconds: o.checkpointSeconds ?? 120,
+    patience: o.patience,
     maxSeconds: o.maxSeconds,
     signal: o.signal,
     onStep: s => {
       o.onStep?.(s)
-      if (s.step % 50 === 0) void log({ ...s, time: new Date().toISOString() })
+      const entry = summary(s)
+      if (entry) void run.log(entry)
     },
-    onValidation: async (step, accuracy) => {
-      o.onValidation?.(step, accuracy)
-      await log({ step, validation: accuracy })
+    onBest:
+      o.patience === undefined
+        ? undefined
+        : (step, accuracy, parameters) =>
+            writeFileAtomic(
+              bestFile,
+              pack(parameters, { step, images: step * o.batchSize, validation: accuracy })
+            ),
+    onValidation: async (step, accuracy, outcome) => {
+      await run.log({
+        step,
+        validation: accuracy,
+        ...(outcome.groups.length > 0 ? { groups: outcome.groups } : {})
+      })
+      await o.onValidation?.(step, accuracy, {
+        outcome,
+        set,
+        landmarkNames,
+        size: [detector.size[0], detector.size[1]]
+      })
     },
-    onCheckpoint: (_, bytes) => writeFileAtomic(join(o.out, 'checkpoint.bin'), bytes)
+    onRollBack: (from, to, rate) => run.log({ rolledBack: { from, to, rate } }),
+    onCheckpoint: (_, bytes) => run.saveCheckpoint(bytes)
   })
   const weights = join(o.out, 'network.rpw')
   const images = result.step * o.batchSize
+  const best =
+    o.patience !== undefined && result.best && result.best.step < result.step
+      ? await readFile(bestFile).catch(() => null)
+      : null
   await writeFileAtomic(
     weights,
-    saveWeights({
-      spec,
-      parameters: result.parameters,
-      landmarkNames,
-      pixelMm: [detector.pixel[0], detector.pixel[1]],
-      provenance: { ...config, images, loss: result.loss, validation: result.accuracy }
-    })
+    best ?? pack(result.parameters, { images, loss: result.loss, validation: result.accuracy })
   )
   return {
     weights,
@@ -152,84 +216,36 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     images,
     seconds: result.seconds,
     loss: result.loss,
-    accuracy: result.accuracy
+    accuracy: best ? (loadWeights(best).provenance.validation as Accuracy) : result.accuracy,
+    stoppedEarly: result.stoppedEarly
   }
 }
 
-/** The checkpoint of an interrupted run with the same settings; other settings in the same folder are refused. */
-async function resumable(out: string, config: object): Promise<{ bytes: Uint8Array; step: number } | null> {
-  const file = join(out, 'config.json')
-  const before = await readFile(file, 'utf8').catch(() => null)
-  if (before === null) {
-    await writeJsonAtomic(file, config)
-    return null
-  }
-  if (JSON.stringify(JSON.parse(before)) !== JSON.stringify(JSON.parse(JSON.stringify(config))))
-    throw new ModelError(
-      `${out} holds a training run with other settings`,
-      'Give another --out folder, or the settings in its config.json.'
-    )
-  const bytes = await readFile(join(out, 'checkpoint.bin')).catch(() => null)
-  if (bytes === null) return null
-  const lines = (await readFile(join(out, 'log.ndjson'), 'utf8').catch(() => '')).trim().split('\n')
-  const step = Math.max(
-    0,
-    ...lines.map(l => {
-      try {
-        return (JSON.parse(l) as { step?: number }).step ?? 0
-      } catch {
-        return 0
-      }
-    })
-  )
-  return { bytes, step }
+function specOf(
+  architecture: 'compact' | 'cpm',
+  width: number,
+  landmarks: number,
+  { size: [imageWidth, imageHeight] }: Detector
+): NetworkSpec {
+  return architecture === 'compact'
+    ? compactSpec(landmarks, { imageWidth, imageHeight })
+    : cpmSpec(landmarks, { imageWidth, imageHeight, width })
 }
+
+function checkInitial(initial: Network | undefined, spec: NetworkSpec): void {
+  if (initial && JSON.stringify(initial.spec) !== JSON.stringify(spec))
+    throw new ModelError(
+      'The network to start from is of another kind than the one to train',
+      'Give a network of the same architecture, size and landmarks, or none.'
+    )
+}
+
+/** Options without those that are given as undefined, which would undo defaults. */
+const defined = <T extends object>(options: T): T =>
+  Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as T
 
 /** Partners under a mirror, where the landmarks are the pelvis's; another set says nothing of its symmetry. */
 const mirrorPartners = (names: readonly string[]): number[] | undefined =>
   names.join() === PELVIS_NAMES.join() ? mirrorPermutation(PELVIS_LANDMARKS) : undefined
 
 const floatBytes = (x: Float32Array) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength)
-
-/** Voxel size of training phantoms, mm: close to what 1.6 mm pixels resolve at the isocentre. */
-const PHANTOM_MM = 1.5
-
-function sourceOf(
-  population: number | string,
-  members: readonly PopulationMember[] | null,
-  seed: number,
-  detector: Detector
-): SourceConfig {
-  if (members)
-    return {
-      kind: 'population',
-      seed,
-      detector,
-      range: TRAINING_RANGE,
-      distances: TRAINING_DISTANCES,
-      members: members.slice(0, -1),
-      viewsPerPatient: 96
-    }
-  return {
-    kind: 'phantoms',
-    seed,
-    detector,
-    distances: TRAINING_DISTANCES,
-    viewsPerPhantom: 48,
-    phantoms: population as number,
-    spacing: PHANTOM_MM
-  }
-}
-
-/** Views that training never sees: of phantoms of their own, or of the population's last patient (the paper's 12 + 1). */
-async function validationOf(
-  members: readonly PopulationMember[] | null,
-  detector: Detector
-): Promise<ValidationSet> {
-  if (!members) return phantomValidation(detector, 6, 10, PHANTOM_MM)
-  const patient = await loadMember(members[members.length - 1])
-  const set = validationViews([patient], detector, 60, TRAINING_GRID, createRandom(7))
-  patient.bone.dispose()
-  patient.soft.dispose()
-  return set
-}

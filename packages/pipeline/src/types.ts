@@ -1,4 +1,6 @@
 import type { Detector, GeometryJson, Image, Mat4, PoseErrors, Summary, Vec3, View } from '@raypose/core'
+import type { InitialSummary, TimingSummary } from './evaluate/initial-summary.js'
+import type { InitialPose } from './register/initial/types.js'
 
 /** What long work says of itself: shown as a bar with the time left. */
 export interface Progress {
@@ -45,6 +47,8 @@ export interface Registration {
   readonly reprojectionRmsMm: number
   /** 6×6 covariance of the initial pose (rad, mm about the landmarks' centre in camera axes), row-major. */
   readonly initialCovariance: readonly number[]
+  /** Phase 3 up to the refinement: all hypotheses, what the picture was taken for, how sure it is. */
+  readonly initial: InitialPose
   readonly timings: RegistrationTimings
   /** The X-ray as line integrals, bone bright: what overlays are drawn on. */
   readonly xray: Image
@@ -69,6 +73,10 @@ export interface RegistrationJson {
   readonly evaluations: number
   readonly reprojectionRmsMm: number
   readonly initialCovariance: readonly number[]
+  /** How sure the initial pose is, and what speaks for it. */
+  readonly initialConfidence: InitialPose['confidence']
+  /** What the picture was taken for: logarithm, inversion, mirroring, rotation, borders. */
+  readonly normalisation: InitialPose['normalisation']
   readonly timingsSeconds: RegistrationTimings
   readonly inputs: {
     readonly xray: { readonly file: string; readonly sha256: string }
@@ -111,6 +119,9 @@ export interface Evaluation {
   /** Over the views that gave a pose. */
   readonly initial: Summary | null
   readonly final: Summary | null
+  /** The initial poses again, by names that say the unit. */
+  readonly init: InitialSummary | null
+  readonly timings: TimingSummary | null
   /** Views within the paper's success threshold after registration; a view without a pose is no success. */
   readonly successes: number
   readonly seconds: number

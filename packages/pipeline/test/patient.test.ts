@@ -25,8 +25,10 @@ async function patient(name: string): Promise<string> {
       name: `landmark ${i}`,
       point: [...p],
       source: 'rays',
+      inside: true,
       rays: 10,
       pairs: 20,
+      support: 0.9,
       spreadMm: 1,
       surfaceDistanceMm: 2,
       priorResidualMm: 3,
@@ -101,6 +103,18 @@ describe('patient folder', () => {
     await writeFile(file, text.replace('"isocenter"', '"center"'))
     await refuses(folder, /isocenter/)
     await refuses(join(root, 'nowhere'), /not a prepared patient/)
+  })
+
+  it('is refused with a figure of its manifest edited', async () => {
+    const folder = await patient('edited')
+    const file = join(folder, 'manifest.json')
+    const manifest = JSON.parse(await readFile(file, 'utf8'))
+    manifest.landmarks[3].point[0] += 0.5
+    await writeFile(file, JSON.stringify(manifest, null, 2))
+    await refuses(folder, /manifest\.json was changed/)
+    delete manifest.integrity
+    await writeFile(file, JSON.stringify(manifest, null, 2))
+    await refuses(folder, /integrity/)
   })
 })
 

@@ -1,3 +1,4 @@
+import { fork } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   createRegistrar,
   evaluatePatient,
+  landmarkWeights,
   openPatient,
   type Patient,
   preparePatient,
@@ -46,11 +48,22 @@ describe('from a CT to a registered X-ray', () => {
     stages.length = 0
     const manifest = await run()
     expect(stages.some(s => s.startsWith('Looking') || s.startsWith('Detecting'))).toBe(false)
-    expect(manifest.landmarks.map(l => l.point)).toEqual(
-      found.landmarks.map((l: { point: number[] }) => l.point)
-    )
+    expect(manifest.landmarks.map(l => l.point)).toEqual(found.map((l: { point: number[] }) => l.point))
     expect(await readdir(out)).not.toContain('.preparing')
     patient = await openPatient(out)
+    expect(patient.manifest.notes.join(' ')).toMatch(/landmarks agree in 3D.*Orientation: as the file says/)
+  })
+
+  it('weighs landmarks by their validation error, by region of views', () => {
+    const { viewWeights, landmarks } = patient.manifest
+    expect(viewWeights?.weights).toHaveLength(9)
+    const all = viewWeights!.weights.flat()
+    expect(all).toHaveLength(9 * 23)
+    for (const w of all) expect(w > 0 && w <= 1).toBe(true)
+    expect(new Set(landmarks.map(l => l.weight)).size).toBeGreaterThan(15)
+    expect(landmarkWeights(patient)).toEqual(patient.weights)
+    expect(landmarkWeights(patient, { alpha: 0, gamma: 0 })).toEqual(viewWeights!.weights[4])
+    expect(patient.manifest.worstViews).toHaveLength(4)
   })
 
   it('finds the isocentre and landmarks near the true ones', () => {
@@ -94,6 +107,36 @@ describe('from a CT to a registered X-ray', () => {
     broken.data[77] = Number.NaN
     await expect(registrar.register(broken, patient.detector)).rejects.toThrow(/not a finite number/)
     await registrar.dispose()
+  })
+})
+
+describe('a preparation that is killed', () => {
+  it('goes on where it was, at whatever stage that happened', async () => {
+    const out = join(root, 'killed')
+    /** Prepares in a process of its own, which is killed as soon as it says that it is in that stage. */
+    const run = (until: string | null) =>
+      new Promise<string[]>((resolve, reject) => {
+        const child = fork(new URL('./prepare-process.mjs', import.meta.url), [out], { stdio: 'inherit' })
+        const stages: string[] = []
+        child.on('message', m => {
+          stages.push(String(m))
+          if (until && String(m).startsWith(until)) child.kill('SIGKILL')
+        })
+        child.on('error', reject)
+        child.on('exit', (code, signal) =>
+          (until ? signal === 'SIGKILL' : code === 0)
+            ? resolve(stages)
+            : reject(new Error(`ended with ${code}`))
+        )
+      })
+    expect(await run('Looking')).toHaveLength(1)
+    // Found again, since that was not finished.
+    expect((await run('Back-projecting'))[0]).toMatch(/^Looking/)
+    expect((await run('Retraining'))[0]).toMatch(/^Detecting/)
+    await expect(openPatient(out)).rejects.toMatchObject({ code: 'bundle' })
+    const last = await run(null)
+    expect(last[0]).toMatch(/^Retraining/)
+    expect((await openPatient(out)).manifest.landmarks).toHaveLength(23)
   })
 })
 

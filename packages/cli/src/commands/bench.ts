@@ -1,12 +1,14 @@
-import { availableParallelism, cpus } from 'node:os'
 import { ArgumentError } from '@raypose/core'
 import { benchDrr, DRR_TARGETS, type DrrBench, type DrrFigure, VERSION } from '@raypose/pipeline'
 import type { Command } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { fixed, significant } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
+import { machineWords, thisMachine } from '../terminal/machine.js'
 import type { CommandResult } from '../terminal/output.js'
 import { textList, textTable } from '../terminal/table.js'
+import { judge } from '../terminal/verdict.js'
+import { addBenchTrainCommand } from './bench-train.js'
 
 interface BenchDrrOptions extends CommonOptions {
   readonly seed: number
@@ -47,6 +49,7 @@ Example:
   $ raypose bench drr --json`
     )
     .action((options: BenchDrrOptions) => runCommand(options, context => run(options, context)))
+  addBenchTrainCommand(bench)
 }
 
 async function run(o: BenchDrrOptions, { signal, progress }: CommandContext): Promise<CommandResult> {
@@ -59,14 +62,10 @@ async function run(o: BenchDrrOptions, { signal, progress }: CommandContext): Pr
     signal,
     onProgress: progress
   })
-  const machine = {
-    processor: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
-    node: process.version
-  }
+  const machine = thisMachine()
   const { figures, ...details } = result
   return {
-    text: `${machine.processor}, ${machine.cores} cores, Node ${machine.node}\n\n${text(result)}`,
+    text: `${machineWords(machine)}\n\n${text(result)}`,
     json: { version: VERSION, machine, ...figures, ...details }
   }
 }
@@ -90,10 +89,7 @@ function text({ figures, reasons, kernels }: DrrBench): string {
   const rows = (Object.keys(WORDS) as (keyof typeof WORDS)[]).map(figure => {
     const value = figures[figure]
     const target = DRR_TARGETS.find(t => t.figure === figure)
-    const met = value !== null && value >= (target?.least ?? value) && value <= (target?.most ?? value)
-    const wanted =
-      target?.least !== undefined ? `≥ ${target.least}` : target?.most !== undefined ? `≤ ${target.most}` : ''
-    const verdict = value === null ? (reasons[figure] ?? '') : wanted === '' ? '' : met ? 'yes' : 'no'
+    const { wanted, verdict } = judge(value, target, reasons[figure])
     return [WORDS[figure], significant(value), wanted, verdict]
   })
   const { webgpu } = figures

@@ -1,5 +1,14 @@
 import type { Vec2, Vec3 } from '@raypose/core'
-import { PROFILES, type ProfileName, readCt, readModel, VERSION } from '@raypose/pipeline'
+import {
+  orientationInWords,
+  PREPARE_RECIPES,
+  PROFILES,
+  type PrepareRecipeName,
+  type ProfileName,
+  readCt,
+  readModel,
+  VERSION
+} from '@raypose/pipeline'
 import type { Command } from 'commander'
 import { oneOf, positiveNumber, range, vector, wholeNumber } from '../arguments.js'
 import { duration, fixed, millimetres } from '../report/format.js'
@@ -13,11 +22,13 @@ interface PrepareCommandOptions extends CommonOptions {
   readonly out: string
   readonly model?: string
   readonly profile: ProfileName
+  readonly recipe: PrepareRecipeName
   readonly series?: string
   readonly isocenter?: Vec3
   readonly tau?: number
   readonly boneWindow?: Vec2
   readonly backProjection?: 'median' | 'robust'
+  readonly sampling?: 'continuous' | 'grid'
   readonly steps?: number
   readonly minutes?: number
   readonly seed?: number
@@ -25,6 +36,7 @@ interface PrepareCommandOptions extends CommonOptions {
 }
 
 const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]
+const RECIPE_NAMES = Object.keys(PREPARE_RECIPES) as PrepareRecipeName[]
 
 export function addPrepareCommand(program: Command): void {
   const command = program
@@ -39,10 +51,16 @@ export function addPrepareCommand(program: Command): void {
       oneOf('--profile', PROFILE_NAMES),
       'quick'
     )
+    .option(
+      '--recipe <name>',
+      `how to go about it: ${RECIPE_NAMES.join(' (the best by our figures) or ')} (the paper in every step)`,
+      oneOf('--recipe', RECIPE_NAMES),
+      'raypose'
+    )
     .option('--series <uid>', 'DICOM series to take, by its UID or the end of it')
     .option(
       '--isocenter <x,y,z>',
-      'middle of the pelvis, mm in LPS (default: it is found)',
+      'middle of the pelvis, mm in the coordinates of the CT (default: it is found)',
       vector('--isocenter')
     )
     .option(
@@ -52,13 +70,18 @@ export function addPrepareCommand(program: Command): void {
     )
     .option(
       '--bone-window <low,high>',
-      'Hounsfield units of bone (default: 200,500, the paper)',
+      'Hounsfield units of bone (default: from 200 up; the paper: 200,500)',
       range('--bone-window', 'two numbers, the lower first', '200,500')
     )
     .option(
       '--back-projection <method>',
-      'median (default, the paper) or robust',
+      'robust (default) or median (the paper)',
       oneOf('--back-projection', ['median', 'robust'] as const)
+    )
+    .option(
+      '--sampling <method>',
+      'poses to retrain on: continuous (default) or grid (the 3,456 of the paper)',
+      oneOf('--sampling', ['continuous', 'grid'] as const)
     )
     .option(
       '--steps <n>',
@@ -76,8 +99,9 @@ export function addPrepareCommand(program: Command): void {
     .addHelpText(
       'after',
       `
+The CT may show more than the pelvis, with slices of 1 to 5 mm, and its patient may lie any way: the pelvis is found.
 A preparation that was stopped goes on where it was when the same command is given again.
-report.html in the folder shows the landmarks for checking.
+report.html in the folder shows the landmarks for checking, and what was made of the CT.
 
 Examples:
   $ raypose prepare --ct ct/ --out patient/
@@ -96,12 +120,14 @@ async function prepare(
   const { patient, report } = await prepareToFolder(ct.volume, network, {
     out: o.out,
     profile: o.profile,
+    recipe: o.recipe,
     isocenter: o.isocenter,
     boneWindow: o.boneWindow && { low: o.boneWindow[0], high: o.boneWindow[1] },
     backProjection: {
       ...(o.tau === undefined ? {} : { tauMm: o.tau }),
       ...(o.backProjection === undefined ? {} : { method: o.backProjection })
     },
+    sampling: o.sampling,
     steps: o.steps,
     maxSeconds: o.minutes === undefined ? undefined : 60 * o.minutes,
     seed: o.seed,
@@ -119,11 +145,12 @@ async function prepare(
       `Wrote the patient ${o.out}; see ${report}.`,
       textList([
         ['Isocentre', `${manifest.isocenter.map(c => fixed(c, 1)).join(', ')} mm`],
+        ['Orientation', orientationInWords(manifest.lpsFromCt)],
         ['Landmarks', `${found} of ${manifest.landmarks.length} from rays, the rest from the shape prior`],
         ['Network', `median error ${millimetres(medianMm)}, mean ${millimetres(meanMm)} on validation views`],
         ['Time', duration(seconds)]
       ]),
-      ...ct.notes.map(n => `Note: ${n}`)
+      ...[...ct.notes, ...manifest.notes].map(n => `Note: ${n}`)
     ].join('\n'),
     json: {
       version: VERSION,
@@ -131,10 +158,11 @@ async function prepare(
       patientSha256: patient.sha256,
       report,
       isocenterMm: manifest.isocenter,
+      lpsFromCt: manifest.lpsFromCt,
       landmarks: manifest.landmarks,
       validation: manifest.validation,
       seconds,
-      notes: ct.notes
+      notes: [...ct.notes, ...manifest.notes]
     }
   }
 }

@@ -1,4 +1,5 @@
-import type { SimilarityName } from '@raypose/pipeline'
+import { ArgumentError, DEGREE } from '@raypose/core'
+import type { Normalisation, SimilarityName, XrayReading } from '@raypose/pipeline'
 import type { Command } from 'commander'
 import { oneOf, wholeNumber } from '../arguments.js'
 import { duration, fixed, millimetres } from '../report/format.js'
@@ -16,6 +17,8 @@ interface RegisterCommandOptions extends CommonOptions {
   readonly similarity?: SimilarityName
   readonly intensity?: 'linear' | 'log'
   readonly bright?: 'attenuation' | 'exposure'
+  readonly orientation?: Pick<XrayReading, 'rotation' | 'mirrored'>
+  readonly evenIfUnlikely?: boolean
   readonly frame?: number
   readonly threads?: number
 }
@@ -35,14 +38,20 @@ export function addRegisterCommand(program: Command): void {
     )
     .option(
       '--intensity <kind>',
-      'linear (detector reading) or log (line integrals), where the file does not say',
+      'linear (detector reading) or log (line integrals); where the file does not say, it is found',
       oneOf('--intensity', ['linear', 'log'] as const)
     )
     .option(
       '--bright <kind>',
-      'what bright means: attenuation (bone) or exposure (air)',
+      'what bright means: attenuation (bone) or exposure (air); where the file does not say, it is found',
       oneOf('--bright', ['attenuation', 'exposure'] as const)
     )
+    .option(
+      '--orientation <how>',
+      'auto, or degrees that the picture is turned clockwise from head-up, with m if it is mirrored: 0, 90, 180m (default: auto)',
+      orientation
+    )
+    .option('--even-if-unlikely', 'go on where the X-ray does not seem to show the prepared anatomy')
     .option('--frame <n>', 'frame of a multi-frame image, from 0', wholeNumber('--frame', 0, '0'))
     .option('--threads <n>', 'threads of the network (default: 2)', wholeNumber('--threads', 1, '2'))
   withCommonOptions(command)
@@ -67,6 +76,8 @@ async function register(
     out: o.out,
     similarity: o.similarity,
     threads: o.threads,
+    orientation: o.orientation,
+    evenIfUnlikely: o.evenIfUnlikely,
     reading: {
       ...(o.intensity && { intensity: o.intensity }),
       ...(o.bright && { bright: o.bright }),
@@ -86,6 +97,8 @@ async function register(
           'Landmarks used',
           `${r.landmarks.filter(l => l.inlier).length} of ${r.landmarks.length}, reprojection ${millimetres(r.reprojectionRmsMm)} RMS`
         ],
+        ['Confidence', `${r.initialConfidence.word}: ${r.initialConfidence.reason}`],
+        ['Picture', pictureInWords(r.normalisation)],
         [
           s.name.toUpperCase(),
           `${fixed(s.before, 4)} before, ${fixed(s.after, 4)} after ${r.evaluations} evaluations`
@@ -100,4 +113,28 @@ async function register(
     ].join('\n'),
     json: { ...r, out: o.out, report }
   }
+}
+
+/** How the picture was taken, in a line. */
+function pictureInWords(n: Normalisation): string {
+  const found = (key: keyof Normalisation['settled']) => (n.settled[key] === 'found' ? ' (found)' : '')
+  return [
+    `${n.intensity === 'log' ? 'line integrals' : 'detector readings'}${found('intensity')}`,
+    `bright is ${n.bright}${found('bright')}`,
+    `${n.mirrored ? 'mirrored' : 'not mirrored'}${found('mirrored')}`,
+    `head ${fixed(n.rotationDeg, 0)}° from the top`,
+    `${fixed(100 * n.fieldShare, 0)} % exposed`
+  ].join(', ')
+}
+
+/** `auto`, `90`, `-30m`. @throws ArgumentError for anything else */
+function orientation(text: string): Pick<XrayReading, 'rotation' | 'mirrored'> | undefined {
+  if (text === 'auto') return undefined
+  const match = /^(-?\d+(?:\.\d+)?)(m?)$/.exec(text)
+  if (!match || Math.abs(Number(match[1])) > 360)
+    throw new ArgumentError(
+      `--orientation cannot be "${text}"`,
+      'Give auto, or degrees clockwise from head-up, with m for a mirrored picture: --orientation 90, --orientation 0m.'
+    )
+  return { rotation: Number(match[1]) * DEGREE, mirrored: match[2] === 'm' }
 }

@@ -32,6 +32,11 @@ export function evaluationText(e: Evaluation): string {
   return [
     `${e.successes} of ${e.views.length} views registered within ${criteria[0].condition} (${e.conditions.views}; targets: ${e.conditions.targets}; ${duration(e.seconds)})`,
     ...(missing > 0 ? [`${missing} without a pose`] : []),
+    ...(e.timings
+      ? [
+          `X-ray in memory to initial pose: ${fixed(e.timings.initMs.median, 0)} ms (median), ${fixed(e.timings.initMs.p95, 0)} ms (p95)`
+        ]
+      : []),
     '',
     measures,
     '',

@@ -138,16 +138,33 @@ export function beforeAfterPlot(
 }
 
 /** A curve, on a logarithmic axis where its values span more than a factor of 20. */
-export function curvePlot(
+export const curvePlot = (
   title: string,
   xName: string,
   yName: string,
   points: readonly { readonly x: number; readonly y: number }[]
+): Html => curvesPlot(title, xName, yName, [{ name: '', colour: 'var(--final)', points }])
+
+/** Curves over the same axes, each with its name beside its last point; axes as {@link curvePlot}. */
+export function curvesPlot(
+  title: string,
+  xName: string,
+  yName: string,
+  curves: readonly {
+    readonly name: string
+    /** A CSS colour. */
+    readonly colour: string
+    readonly points: readonly { readonly x: number; readonly y: number }[]
+  }[]
 ): Html {
   const f = frame(560, 270)
-  const finite = points.filter(p => Number.isFinite(p.x) && Number.isFinite(p.y))
-  const x = linearScale(extent(finite.map(p => p.x)) ?? [0, 1], [f.left, f.right], 6)
-  const ends = extent(finite.map(p => p.y)) ?? [0, 1]
+  const shown = curves.map(c => ({
+    ...c,
+    points: c.points.filter(p => Number.isFinite(p.x) && Number.isFinite(p.y))
+  }))
+  const all = shown.flatMap(c => c.points)
+  const x = linearScale(extent(all.map(p => p.x)) ?? [0, 1], [f.left, f.right], 6)
+  const ends = extent(all.map(p => p.y)) ?? [0, 1]
   const y =
     ends[0] > 0 && ends[1] / ends[0] > 20
       ? logScale(ends, [f.bottom, f.top])
@@ -155,9 +172,12 @@ export function curvePlot(
   return drawing(
     f,
     title,
-    html`${axes(f, x, y, { title, x: xName, y: yName })}<polyline fill="none" stroke="var(--final)" stroke-width="1.8" stroke-linejoin="round" points="${finite
-      .map(p => `${at(x(p.x))},${at(y(p.y))}`)
-      .join(' ')}"/>
-`
+    html`${axes(f, x, y, { title, x: xName, y: yName })}${shown.map(c => {
+      const last = c.points[c.points.length - 1]
+      return html`<polyline fill="none" stroke="${c.colour}" stroke-width="1.8" stroke-linejoin="round" points="${c.points
+        .map(p => `${at(x(p.x))},${at(y(p.y))}`)
+        .join(' ')}"/>
+${last && c.name && label(x(last.x) - 4, y(last.y) - 6, c.name, 'end')}`
+    })}`
   )
 }

@@ -14,36 +14,53 @@ interface AccuracyFigures {
   readonly falsePositives?: number | null
 }
 
+interface Figure {
+  readonly png: Uint8Array
+  readonly caption: string
+}
+
 export interface PrepareReportInput {
   readonly manifest: PatientManifest
   /** DRRs with the patient's landmarks (see `drawThumbnail`). */
-  readonly gallery: readonly { readonly png: Uint8Array; readonly caption: string }[]
+  readonly gallery: readonly Figure[]
+  /** Slices through landmarks (see `drawSlices`). */
+  readonly slices?: readonly Figure[]
+  /** The validation views that the network did worst in. */
+  readonly worst?: readonly Figure[]
 }
 
 /** The page that lets a person check a prepared patient: landmarks on bone, and how well the network finds them. */
-export function prepareReport({ manifest: m, gallery }: PrepareReportInput): string {
+export function prepareReport({ manifest: m, gallery, slices = [], worst = [] }: PrepareReportInput): string {
   const found = m.landmarks.filter(l => l.source === 'rays').length
   return page({
     title: 'Prepared patient',
     subtitle: html`${found} of ${m.landmarks.length} landmarks from the patient’s own views, the rest placed by the shape of other pelves`,
     body: [
-      gallery.length > 0 &&
-        section('Landmarks on DRRs', [
-          html`<div class="gallery">${gallery.map(g => picture(g.png, g.caption, g.caption))}</div>`,
-          html`<p class="note">Circles should lie on the same places of the bone in every view.</p>`
-        ]),
+      m.notes.length > 0 &&
+        section('What was made of the CT', html`<ul>${m.notes.map(n => html`<li>${n}</li>`)}</ul>`),
+      figures(
+        'Landmarks on DRRs',
+        gallery,
+        'Circles should lie on the same places of the bone in every view.'
+      ),
+      figures(
+        'Landmarks on slices',
+        slices,
+        'Axial, coronal and sagittal slices through each landmark; the patient’s left is at the right, anterior up in the first and left in the last. Circles should lie on the surface of bone.'
+      ),
       section('Landmarks', landmarkTable(m)),
       section(
         'Network on validation views',
-        html`<div class="columns"><div>${accuracyTable(m)}</div>${
-          m.curve.length > 1 &&
-          html`<figure>${curvePlot(
-            'Training loss',
-            'step',
-            'loss',
-            m.curve.map(([x, y]) => ({ x, y }))
-          )}</figure>`
-        }</div>`
+        html`<div class="columns"><div>${accuracyTable(m)}</div>${curve('Training loss', 'loss', m.curve)}${curve(
+          'Mean error on validation views',
+          'mm',
+          m.validationCurve
+        )}</div>`
+      ),
+      figures(
+        'Worst validation views',
+        worst,
+        'Circles: where the landmarks are. Crosses: where the retrained network sees them with confidence.'
       ),
       section(
         'Provenance',
@@ -66,6 +83,22 @@ export function prepareReport({ manifest: m, gallery }: PrepareReportInput): str
   })
 }
 
+const figures = (title: string, list: readonly Figure[], note: string): Content =>
+  list.length > 0 &&
+  section(title, [
+    html`<div class="gallery">${list.map(g => picture(g.png, g.caption, g.caption))}</div>`,
+    html`<p class="note">${note}</p>`
+  ])
+
+const curve = (title: string, unit: string, points: readonly (readonly [number, number])[]): Content =>
+  points.length > 1 &&
+  html`<figure>${curvePlot(
+    title,
+    'step',
+    unit,
+    points.map(([x, y]) => ({ x, y }))
+  )}</figure>`
+
 const landmarkTable = (m: PatientManifest): Html =>
   html`${table(
     [
@@ -74,6 +107,7 @@ const landmarkTable = (m: PatientManifest): Html =>
       { title: 'L, P, S', numeric: true },
       { title: 'Rays', numeric: true },
       { title: 'Pairs', numeric: true },
+      { title: 'Agree', numeric: true },
       { title: 'Spread', numeric: true },
       { title: 'To bone', numeric: true },
       { title: 'From prior', numeric: true },
@@ -87,15 +121,16 @@ const landmarkTable = (m: PatientManifest): Html =>
       l.point.map(x => fixed(x, 1)).join(', '),
       l.rays,
       l.pairs,
+      l.support === null ? '–' : percentage(l.support, 0),
       millimetres(l.spreadMm, 1),
       millimetres(l.surfaceDistanceMm, 1),
       millimetres(l.priorResidualMm, 1),
       millimetres(l.validationMm, 1),
       meter(l.weight, fixed(l.weight, 2)),
-      l.source === 'rays' ? 'rays' : `prior: ${l.reason ?? ''}`
+      l.source === 'rays' ? `rays${l.reason ? `: ${l.reason}` : ''}` : `prior: ${l.reason ?? ''}`
     ]),
     i => m.landmarks[i].source !== 'rays'
-  )}<p class="note">Rays: views in which the landmark was seen. Pairs: pairs of rays that pass close to each other; spread: how far apart they put it. To bone: how far it was moved to the surface. Validation: median error of the retrained network, at the isocentre.</p>`
+  )}<p class="note">Rays: views in which the landmark was seen. Pairs: pairs of rays that pass close to each other; agree: share of the rays that meet there; spread: how far apart the pairs put it. To bone: how far it was moved to the surface. Validation: median error of the retrained network, at the isocentre.</p>`
 
 function accuracyTable(m: PatientManifest): Html {
   const of = (key: string) => (m.validation[key] ?? {}) as AccuracyFigures

@@ -29,6 +29,7 @@ export function registerReport({ result: r, before, after }: RegisterReportInput
         'Pose',
         html`<div class="columns"><div class="panel"><h3>C-arm</h3>${viewFacts(r)}</div><div class="panel"><h3>How it was found</h3>${poseFacts(r, used)}</div></div>`
       ),
+      section('Picture', pictureFacts(r)),
       section('Landmarks', landmarkTable(r)),
       section(
         'Time',
@@ -77,6 +78,19 @@ const viewFacts = ({ view: v, geometry: g }: RegistrationJson): Html =>
     ['detector', `${g.size.join(' × ')} pixels of ${g.pixelMm.join(' × ')} mm`]
   ])
 
+function pictureFacts({ normalisation: n, initialConfidence: c }: RegistrationJson): Html {
+  const how = (key: keyof typeof n.settled) => (n.settled[key] === 'found' ? 'found' : 'as told')
+  return facts([
+    ['values', `${n.intensity === 'log' ? 'line integrals' : 'detector readings'}, ${how('intensity')}`],
+    ['bright is', `${n.bright}, ${how('bright')}`],
+    ['mirrored', `${n.mirrored ? 'yes' : 'no'}, ${how('mirrored')}`],
+    ['head points', `${fixed(n.rotationDeg, 1)}° clockwise from the top, ${how('rotation')}`],
+    ['exposed field', `${fixed(100 * n.fieldShare, 0)} % of the picture`],
+    ['ways tried', n.tried],
+    ['landmarks', c.reason]
+  ])
+}
+
 function poseFacts(r: RegistrationJson, used: number): Html {
   const first = assertRigid(r.initialCameraFromLps, 'initialCameraFromLps')
   const last = assertRigid(r.geometry.cameraFromLps ?? [], 'cameraFromLps')
@@ -86,6 +100,8 @@ function poseFacts(r: RegistrationJson, used: number): Html {
   }
   return facts([
     ['landmarks used', `${used} of ${r.landmarks.length}`],
+    ['confidence', `${r.initialConfidence.word} (${fixed(r.initialConfidence.value, 2)})`],
+    ['likeness of X-ray and DRR', fixed(r.initialConfidence.evidence.similarity, 2)],
     ['their reprojection (RMS)', millimetres(r.reprojectionRmsMm)],
     ['expected error in depth', `± ${millimetres(deviation(5), 1)}`],
     ['expected error in plane', `± ${fixed(deviation(3), 1)}, ${millimetres(deviation(4), 1)}`],

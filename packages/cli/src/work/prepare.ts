@@ -1,5 +1,13 @@
 import { join } from 'node:path'
-import { type Camera, createWasmRenderer, DEGREE, poseFromView, type View, type Volume } from '@raypose/core'
+import {
+  type Camera,
+  createWasmRenderer,
+  DEGREE,
+  poseFromView,
+  type Renderer,
+  type View,
+  type Volume
+} from '@raypose/core'
 import type { Network } from '@raypose/network'
 import {
   openPatient,
@@ -8,8 +16,9 @@ import {
   preparePatient,
   writeFileAtomic
 } from '@raypose/pipeline'
-import { drawThumbnail } from '../report/overlay.js'
+import { drawOverlay, drawThumbnail } from '../report/overlay.js'
 import { prepareReport } from '../report/prepare-report.js'
+import { drawSlices, isShown } from '../report/slices.js'
 import { projectAll } from './registration-overlay.js'
 
 /** C-arm positions that show every landmark from several sides: α, γ in degrees. */
@@ -31,13 +40,20 @@ export async function prepareToFolder(
   await preparePatient(volume, network, options)
   const patient = await openPatient(options.out)
   const report = join(options.out, 'report.html')
-  await writeFileAtomic(report, prepareReport({ manifest: patient.manifest, gallery: previews(patient) }))
+  const renderer = createWasmRenderer(patient.volume)
+  const page = prepareReport({
+    manifest: patient.manifest,
+    gallery: previews(patient, renderer),
+    slices: slices(patient),
+    worst: worstViews(patient, renderer)
+  })
+  renderer.dispose()
+  await writeFileAtomic(report, page)
   return { patient, report }
 }
 
-function previews(patient: Patient) {
-  const renderer = createWasmRenderer(patient.volume)
-  const gallery = PREVIEWS.map(([alpha, gamma]) => {
+function previews(patient: Patient, renderer: Renderer) {
+  return PREVIEWS.map(([alpha, gamma]) => {
     const view: View = { alpha: alpha * DEGREE, beta: 0, gamma: gamma * DEGREE, translation: [0, 0, 0] }
     const camera: Camera = {
       detector: patient.detector,
@@ -48,6 +64,27 @@ function previews(patient: Patient) {
       caption: `α ${alpha}°, γ ${gamma}°`
     }
   })
-  renderer.dispose()
-  return gallery
+}
+
+const slices = (patient: Patient) =>
+  patient.manifest.landmarks
+    .filter(l => isShown(patient.volume, l.point))
+    .map(l => ({ png: drawSlices(patient.volume, l.point), caption: l.name }))
+
+function worstViews(patient: Patient, renderer: Renderer) {
+  return patient.manifest.worstViews.map(w => {
+    const camera: Camera = { detector: patient.detector, cameraFromLps: w.cameraFromLps }
+    const used = patient.landmarks.filter((_, i) => patient.weights[i] > 0)
+    return {
+      png: drawOverlay({
+        xray: renderer.render(camera),
+        landmarks: {
+          projected: projectAll(camera, used),
+          detected: w.found.flatMap(p => (p ? [{ u: p[0], v: p[1] }] : []))
+        },
+        width: 480
+      }),
+      caption: `α ${w.alphaDeg.toFixed(0)}°, β ${w.betaDeg.toFixed(0)}°, γ ${w.gammaDeg.toFixed(0)}°: ${w.meanMm.toFixed(1)} mm on average`
+    }
+  })
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { mirrorXray, type XrayOptions } from '@raypose/formats'
+import type { CalibratedXray, XrayOptions } from '@raypose/formats'
 import {
   createRegistrar,
-  lineIntegrals,
+  type Normalisation,
   type OnProgress,
   openPatient,
   type RegistrarOptions,
@@ -10,7 +10,8 @@ import {
   readXrayFile,
   registrationJson,
   writeFileAtomic,
-  writeJsonAtomic
+  writeJsonAtomic,
+  type XrayReading
 } from '@raypose/pipeline'
 import { registerReport } from '../report/register-report.js'
 import { registrationOverlay } from './registration-overlay.js'
@@ -22,6 +23,10 @@ export interface RegisterWork extends RegistrarOptions {
   readonly out: string
   /** What the user knows better than the X-ray's file. */
   readonly reading: Omit<XrayOptions, 'geometry'>
+  /** Which way round the picture is; found where left out. */
+  readonly orientation?: Pick<XrayReading, 'rotation' | 'mirrored'>
+  /** Goes on where the initial pose is not to be trusted. */
+  readonly evenIfUnlikely?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
 }
@@ -34,11 +39,42 @@ const FILES = {
   report: 'report.html'
 } as const
 
-/** What a file may leave open about its values. */
-const QUESTIONS = {
-  intensity: 'whether its values are a detector reading (linear) or its logarithm',
-  bright: 'whether bright stands for attenuation or for exposure'
-} as const
+/** What a file may leave open about its values, as sentences about what was found. */
+const FOUND: Record<'intensity' | 'bright' | 'mirrored', (n: Normalisation) => string> = {
+  intensity: n =>
+    `The file does not say whether its values are a detector reading (linear) or its logarithm: taken for ${n.intensity} (see --intensity).`,
+  bright: n => `The file does not say what bright stands for: taken for ${n.bright} (see --bright).`,
+  mirrored: n =>
+    `The file does not say from which side the picture is seen: taken ${n.mirrored ? 'as mirrored' : 'as it is'} (see --orientation).`
+}
+
+/** Pictures turned further than this are worth a sentence, degrees. */
+const TURNED = 30
+
+/** What was found about the picture, for people. */
+function findings(n: Normalisation): string[] {
+  const keys = (['intensity', 'bright', 'mirrored'] as const).filter(k => n.settled[k] === 'found')
+  return [
+    ...keys.map(k => FOUND[k](n)),
+    ...(n.mirrored ? ['The picture is stored as seen from the other side; its columns were reversed.'] : []),
+    ...(Math.abs(n.rotationDeg) > TURNED
+      ? [`The patient's head points ${Math.round(n.rotationDeg)}° clockwise from the top of the picture.`]
+      : [])
+  ]
+}
+
+/** What the file and the user say of the picture; what the file only suggests is tried first. */
+function readingOf(xray: CalibratedXray, w: RegisterWork): XrayReading {
+  const told = (key: 'intensity' | 'bright') => !xray.guessed.includes(key)
+  return {
+    ...(told('intensity') && { intensity: xray.intensity }),
+    ...(told('bright') && { bright: xray.bright }),
+    ...(xray.mirrored !== null && { mirrored: xray.mirrored }),
+    ...(xray.sourceToPatient !== null && { sourceToPatient: xray.sourceToPatient }),
+    ...w.orientation,
+    guess: { intensity: xray.intensity, bright: xray.bright }
+  }
+}
 
 /** Registers one X-ray and writes {@link FILES}; the result comes last, so a folder that has one is whole. */
 export async function registerToFolder(
@@ -46,26 +82,28 @@ export async function registerToFolder(
 ): Promise<{ result: RegistrationJson; report: string }> {
   const { onProgress, signal } = w
   // The X-ray first: it is what is most often wrong, and quick to read.
-  const { xray: stored, file, sha256 } = await readXrayFile(w.xray, w.geometry, w.reading)
-  const xray = stored.mirrored ? mirrorXray(stored) : stored
+  const { xray, file, sha256 } = await readXrayFile(w.xray, w.geometry, w.reading)
   onProgress?.({ stage: 'Opening the patient', fraction: 0 })
   const patient = await openPatient(w.patient)
   const registrar = await createRegistrar(patient, w)
   try {
-    const registration = await registrar.register(lineIntegrals(xray), xray.detector, { signal, onProgress })
+    const registration = await registrar.register(xray.image, xray.detector, {
+      reading: readingOf(xray, w),
+      evenIfUnlikely: w.evenIfUnlikely,
+      signal,
+      onProgress
+    })
+    const { normalisation, accepted, confidence } = registration.initial
     const notes = [
+      ...(accepted ? [] : [`This pose is not to be trusted. ${confidence.reason}`]),
       ...xray.notes,
-      ...(stored.mirrored
-        ? ['The picture is stored as seen from the other side; its columns were reversed.']
-        : []),
-      ...xray.guessed.map(
-        k => `The file does not say ${QUESTIONS[k]}: it was taken for ${xray[k]} (see --${k}).`
-      )
+      ...findings(normalisation)
     ]
     const parameters = {
       similarity: registration.similarity.name,
-      intensity: xray.intensity,
-      bright: xray.bright,
+      intensity: normalisation.intensity,
+      bright: normalisation.bright,
+      mirrored: normalisation.mirrored,
       geometry: w.geometry ?? 'from the X-ray',
       threads: w.threads
     }

@@ -2,7 +2,7 @@ import { BackendError } from '../errors.js'
 import { ownMemoryWasm, sharedMemoryWasm } from './generated/drr-kernels.js'
 
 /** Exports of assembly/drr.ts, which says what the arguments are; addresses and strides in bytes. */
-export interface SlabKernels {
+export interface DrrKernels {
   slab(
     parameters: number,
     entries: number,
@@ -36,20 +36,21 @@ export interface SlabKernels {
     out: number,
     stride: number
   ): void
+  joseph(parameters: number, rays: number, width: number, height: number, out: number): void
 }
 
 // Compiled once for each kind of memory; instances are cheap.
 const compiled = new Map<boolean, WebAssembly.Module>()
 
 /** @throws BackendError where this machine's JavaScript engine has no wasm SIMD (or threads, for a shared memory) */
-export function instantiateKernels(memory: WebAssembly.Memory, shared: boolean): SlabKernels {
+export function instantiateKernels(memory: WebAssembly.Memory, shared: boolean): DrrKernels {
   try {
     let module = compiled.get(shared)
     if (!module) {
       module = new WebAssembly.Module(decodeBase64(shared ? sharedMemoryWasm : ownMemoryWasm))
       compiled.set(shared, module)
     }
-    return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as SlabKernels
+    return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as DrrKernels
   } catch (cause) {
     throw new BackendError(
       'The wasm renderer cannot run here: the engine does not take its SIMD module',

@@ -1,4 +1,4 @@
-import { BackendError } from '../errors.js'
+import { ArgumentError, BackendError } from '../errors.js'
 import type { Camera } from '../geometry/camera.js'
 import { assertCamera } from '../geometry/camera.js'
 import { cross, mulMat3Vec3, type Vec3 } from '../geometry/linear.js'
@@ -6,19 +6,41 @@ import { applyRigid } from '../geometry/rigid.js'
 import { assertVolume, type Volume } from '../volume/volume.js'
 import { type AttenuationOptions, type LabelOptions, voxelAttenuation } from './attenuation.js'
 import { type RayFrame, rayDirection, rayFrame } from './ray-frame.js'
-import { type Density, differentiateRay, integrateRay, type RayMotion } from './reference-rays.js'
+import {
+  type Density,
+  differentiateRay,
+  integrateBoxes,
+  integrateRay,
+  type RayMotion
+} from './reference-rays.js'
 import { assertCentre, outputFor, type Renderer, withDerivatives } from './renderer.js'
+
+export interface ReferenceOptions extends AttenuationOptions, LabelOptions {
+  /**
+   * What the volume is between voxel centres. `'trilinear'` (default): what {@link Renderer} says. `'nearest'`: each voxel a
+   * box of its own value, as Siddon's method and most other exact programs have it, to compare with those; no derivatives.
+   */
+  readonly interpolation?: 'trilinear' | 'nearest'
+}
 
 /**
  * The plain renderer that the fast ones are held to: in float64, integrals and derivatives exact for the trilinear
  * volume.
  *
- * @throws VolumeError for a volume that is not one; ArgumentError for labels that do not fit it
+ * @throws VolumeError for a volume that is not one; ArgumentError for labels that do not fit it or an unknown
+ * interpolation; BackendError for derivatives of `'nearest'`
  */
 export function createReferenceRenderer(
   volume: Volume,
-  options: AttenuationOptions & LabelOptions = {}
+  options: ReferenceOptions = {}
 ): Renderer & Required<Pick<Renderer, 'renderWithDerivatives'>> {
+  const { interpolation = 'trilinear' } = options
+  const integrate = { trilinear: integrateRay, nearest: integrateBoxes }[interpolation]
+  if (!integrate)
+    throw new ArgumentError(
+      `There is no interpolation "${interpolation}"`,
+      'Take "trilinear", or "nearest" for voxels that are boxes.'
+    )
   assertVolume(volume)
   const attenuation = voxelAttenuation(volume, options)
   let density: Density | null = {
@@ -38,7 +60,7 @@ export function createReferenceRenderer(
       const frame = rayFrame(volume, camera)
       const data = outputFor(camera, out)
       forEachPixel(camera, (n, u, v, length) => {
-        data[n] = length * integrateRay(d, frame.source, rayDirection(frame, u, v))
+        data[n] = length * integrate(d, frame.source, rayDirection(frame, u, v))
       })
       const [width, height] = camera.detector.size
       return { width, height, data }
@@ -47,6 +69,11 @@ export function createReferenceRenderer(
       const d = present()
       assertCamera(camera)
       assertCentre(centre)
+      if (interpolation !== 'trilinear')
+        throw new BackendError(
+          'An image of voxels that are boxes has no derivatives: it changes in steps',
+          'Render with interpolation "trilinear".'
+        )
       const frame = rayFrame(volume, camera)
       const result = withDerivatives(camera, outputFor(camera, out, 7))
       const axes = cameraAxes(camera, frame)

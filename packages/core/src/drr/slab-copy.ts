@@ -6,9 +6,9 @@ import type { SlabLayout } from './slab-layout.js'
 const BLOCK = 32
 
 /**
- * Fills a copy: attenuation averaged over `reduction` voxels, in the copy's levels. Where the volume ends, its outermost
- * voxels count half and fall off to 0 over one voxel more: as much matter as if it were cut off there, but without a
- * step in every slice that a ray leaves through the side of.
+ * Fills a copy: attenuation averaged over `reduction` voxels, in the copy's levels. Outermost voxels that fall off count
+ * half: as much matter as if the volume were cut off there, but without a step in every slice that a ray leaves through the
+ * side of.
  * @param turned the same copy walked the other way round, if there is one
  */
 export function copySlabs(
@@ -18,7 +18,7 @@ export function copySlabs(
   turned: SlabLayout | null,
   buffer: ArrayBufferLike
 ): void {
-  const { slabAxis: a, columnAxis: b, rowAxis: c, reduction } = slab
+  const { slabAxis: a, columnAxis: b, rowAxis: c, reduction, fallOff } = slab
   const stride = [1, size[0], size[0] * size[1]]
   const [ra, rb, rc] = [reduction[a], reduction[b], reduction[c]]
   const [nb, nc] = [slab.size[b], slab.size[c]]
@@ -27,7 +27,8 @@ export function copySlabs(
   const block = Math.ceil(BLOCK / ra) * ra
   const sums = new Float32Array((block / ra) * nb)
   const scale = 1 / (slab.unit * ra * rb * rc)
-  const half = (index: number, axis: number) => (index === 0 || index === size[axis] - 1 ? 0.5 : 1)
+  const half = (index: number, axis: number) =>
+    fallOff && (index === 0 || index === size[axis] - 1) ? 0.5 : 1
   const extents = new Uint32Array(slab.size[a] * nc)
   const write = rowWriter(slab, buffer)
   for (let row = 0; row < nc; row++)
@@ -43,6 +44,7 @@ export function copySlabs(
           const last = first + (size[b] - 1) * stride[b]
           if (rb === 1) addRow(sums, to, attenuation, first, last, stride[b], weight)
           else addRowReduced(sums, to, attenuation, first, last, stride[b], weight, rb)
+          if (!fallOff) continue
           // Of the ends, half was too much.
           sums[to] -= 0.5 * weight * attenuation.at(first)
           sums[to + Math.floor((size[b] - 1) / rb)] -= 0.5 * weight * attenuation.at(last)

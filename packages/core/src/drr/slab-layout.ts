@@ -9,6 +9,8 @@ export interface SlabShape {
   /** Voxels of the volume averaged to one, by index axis. */
   readonly reduction: Vec3
   readonly bytesPerVoxel: 1 | 2
+  /** Where the volume ends, its outermost voxels count half and fall off to 0 over one voxel more; else they are as they are. */
+  readonly fallOff: boolean
   /** Attenuation of voxel value 1, in 1/mm. */
   readonly unit: number
 }

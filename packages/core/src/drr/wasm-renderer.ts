@@ -2,6 +2,7 @@ import { BackendError } from '../errors.js'
 import { assertCamera, type Camera } from '../geometry/camera.js'
 import { applyRigid } from '../geometry/rigid.js'
 import { gridCentre, type Volume } from '../volume/volume.js'
+import { contentBox, renderJoseph } from './joseph-tile.js'
 import { instantiateKernels } from './kernels.js'
 import { rayFrame } from './ray-frame.js'
 import { assertCentre, outputFor, type Renderer, withDerivatives } from './renderer.js'
@@ -31,6 +32,7 @@ export interface WasmRendererOptions extends PrepareOptions {
 
 /** Relative RMS error to the reference that the tests hold the qualities to. */
 const ERROR_BOUNDS: Readonly<Record<RenderQuality, number>> = {
+  joseph: 0.0005,
   finest: 0.0025,
   fine: 0.003,
   fast: 0.003,
@@ -39,12 +41,12 @@ const ERROR_BOUNDS: Readonly<Record<RenderQuality, number>> = {
 
 /**
  * The fast CPU renderer: a SIMD slab kernel (shear-warp with Joseph's weights on a slice-parallel virtual detector, then
- * one cubic warp to the real one). Any grid orientation, spacing and detector; the slab axis is chosen for each view, and
+ * one cubic warp to the real one) or, at quality `'joseph'`, Joseph's kernel itself. Any grid orientation, spacing and detector; the slab axis is chosen for each view, and
  * a view whose fan is too wide for one axis is rendered in tiles. Between slices, ends included, the trapezoid rule.
  *
  * @param source a volume (then prepared here), or one from {@link prepareWasmVolume}
  * @throws VolumeError for a volume that is not one; ArgumentError where all slots are taken; BackendError where wasm
- * SIMD is missing
+ * SIMD is missing, and for derivatives of quality `'joseph'`
  */
 export function createWasmRenderer(
   source: Volume | PreparedVolume,
@@ -57,6 +59,13 @@ export function createWasmRenderer(
     kernels: instantiateKernels(prepared.memory, prepared.shared),
     slot
   }
+  const { buffer } = prepared.memory
+  const boxes =
+    prepared.quality === 'joseph' ? prepared.levels[0].map(slab => contentBox(slab, buffer)) : null
+  const present = (): TileContext => {
+    if (!context) throw new BackendError('The renderer was disposed of', 'Create another one for the volume.')
+    return context
+  }
 
   /** Hands out the tiles of a view that show anything. */
   const eachTile = (
@@ -65,7 +74,7 @@ export function createWasmRenderer(
     render: (context: TileContext, tile: Tile, plan: SlabPlan) => void,
     empty: (tile: Tile) => void
   ) => {
-    if (!context) throw new BackendError('The renderer was disposed of', 'Create another one for the volume.')
+    const context = present()
     const frame = rayFrame(prepared.grid, camera)
     const slabs = prepared.levels[levelFor(prepared, camera, options.pixelMm)]
     const [width, height] = camera.detector.size
@@ -86,17 +95,24 @@ export function createWasmRenderer(
       assertCamera(camera)
       const data = outputFor(camera, out)
       const [width, height] = camera.detector.size
-      eachTile(
-        camera,
-        MAX_PIXELS,
-        (context, tile, plan) => renderTile(context, camera, tile, plan, data),
-        tile => fillTile(data, width, tile)
-      )
+      if (boxes) renderJoseph(present(), camera, prepared.levels[0], boxes, data)
+      else
+        eachTile(
+          camera,
+          MAX_PIXELS,
+          (context, tile, plan) => renderTile(context, camera, tile, plan, data),
+          tile => fillTile(data, width, tile)
+        )
       return { width, height, data }
     },
     renderWithDerivatives(camera, centre, out) {
       assertCamera(camera)
       assertCentre(centre)
+      if (boxes)
+        throw new BackendError(
+          'The wasm renderer of quality "joseph" has no derivatives',
+          'Prepare the volume with quality "finest" or "fine".'
+        )
       const result = withDerivatives(camera, outputFor(camera, out, 7))
       const images = [result.image.data, ...result.derivatives]
       eachTile(

@@ -1,7 +1,7 @@
 import type { Camera } from '../geometry/camera.js'
 import type { Vec3 } from '../geometry/linear.js'
 import { applyRigid } from '../geometry/rigid.js'
-import type { SlabKernels } from './kernels.js'
+import type { DrrKernels } from './kernels.js'
 import { rayDirection } from './ray-frame.js'
 import { writeEntries, writeRanges } from './slab-lists.js'
 import type { SlabPlan, Tile } from './slab-plan.js'
@@ -10,7 +10,7 @@ import { ENTRY_BYTES, type PreparedVolume } from './wasm-volume.js'
 /** What a renderer renders with. */
 export interface TileContext {
   readonly prepared: PreparedVolume
-  readonly kernels: SlabKernels
+  readonly kernels: DrrKernels
   readonly slot: number
 }
 
@@ -26,7 +26,7 @@ export function renderTile(
   out: Float32Array
 ): void {
   const { kernels, prepared } = context
-  const at = addresses(context)
+  const at = scratchAddresses(context)
   const share = sumSlices(context, plan, 0)
   writeWarpParameters(context, camera, tile, plan, share, null)
   const { columns, rows } = plan
@@ -44,7 +44,7 @@ export function renderTileDerivatives(
   out: readonly Float32Array[]
 ): void {
   const { kernels, prepared } = context
-  const at = addresses(context)
+  const at = scratchAddresses(context)
   const share = sumSlices(context, plan, at.depths)
   writeWarpParameters(context, camera, tile, plan, share, centre)
   const { columns, rows } = plan
@@ -68,7 +68,7 @@ export function renderTileDerivatives(
 /** Pixels of the largest tile with derivatives, given those of the largest without. */
 export const derivativePixels = (maxPixels: number): number => Math.floor(maxPixels / 7) - 4
 
-function addresses({ prepared: { scratch }, slot }: TileContext) {
+export function scratchAddresses({ prepared: { scratch }, slot }: TileContext) {
   const base = scratch.offset + slot * scratch.stride
   return {
     parameters: base + scratch.parameters,
@@ -87,7 +87,7 @@ function sumSlices(context: TileContext, plan: SlabPlan, depths: number): number
   const { memory, scratch } = prepared
   const { slab, frame, columns, rows, origin, step } = plan
   const { columnAxis: b, rowAxis: c } = slab
-  const at = addresses(context)
+  const at = scratchAddresses(context)
   const share = shareOf(plan, prepared.share)
   const view = new DataView(memory.buffer, at.entries, scratch.maxEntries * ENTRY_BYTES)
   const count = writeEntries(view, plan, share)
@@ -156,10 +156,13 @@ function writeWarpParameters(
     values.push(...applyRigid(camera.cameraFromLps, centre))
     for (let k = 0; k < 3; k++) values.push(x[k], y[k], z[k])
   }
-  new Float64Array(context.prepared.memory.buffer, addresses(context).parameters, values.length).set(values)
+  new Float64Array(context.prepared.memory.buffer, scratchAddresses(context).parameters, values.length).set(
+    values
+  )
 }
 
-function copyTile(
+/** Copies a tile from the pixels of the working memory to its place in the image. */
+export function copyTile(
   memory: WebAssembly.Memory,
   pixels: number,
   tile: Tile,

@@ -20,9 +20,12 @@ export interface BackProjectionOptions {
   /** Least number of rays and of valid pairs for a point. */
   readonly minRays: number
   readonly minPairs: number
+  /** A point that a smaller share of its rays passes within τ is dropped: the views do not agree on it. The paper asks for none. */
+  readonly minSupport: number
   /**
-   * `median`: the paper's, coordinate-wise median of the valid pairs' points. `robust`: from there on, the point
-   * that minimises the confidence-weighted Cauchy loss of its distances to the rays.
+   * `median`: the paper's, coordinate-wise median of the valid pairs' points. `robust`: the point that minimises the
+   * confidence-weighted Cauchy loss of its distances to the rays, sought from the pair's point that most rays agree on
+   * (a mode, as the paper's successor clusters: a median may lie between two places that were taken for the landmark).
    */
   readonly method: 'median' | 'robust'
   /** Scale of the Cauchy loss, mm: a ray that far off has half the weight. */
@@ -35,6 +38,7 @@ export const BACK_PROJECTION_DEFAULTS: BackProjectionOptions = {
   minAngle: 4 * DEGREE,
   minRays: 3,
   minPairs: 3,
+  minSupport: 0,
   method: 'median',
   cauchyMm: 4
 }
@@ -47,9 +51,9 @@ export interface BackProjectedPoint {
   readonly rays: number
   /** Pairs of rays that pass within τ. */
   readonly pairs: number
-  /** Median distance of the pairs' points from the point, mm; NaN without a point. */
+  /** Median distance of the pairs' points from the point, mm; NaN if there was none. */
   readonly spread: number
-  /** Share of the rays that pass the point within τ; NaN without a point. */
+  /** Share of the rays that pass the point within τ; NaN if there was none. */
   readonly support: number
   /** Why there is no point. */
   readonly reason?: string
@@ -74,10 +78,13 @@ export function backProject(
       `${cameras.length} cameras do not fit detections of ${detections.length} views`,
       'Give one camera per view and the same landmarks in every view.'
     )
-  if (!(o.tauMm > 0 && o.cauchyMm > 0 && o.minAngle > 0 && o.minRays >= 2 && o.minPairs >= 1))
+  if (
+    !(o.tauMm > 0 && o.cauchyMm > 0 && o.minAngle > 0 && o.minRays >= 2 && o.minPairs >= 1) ||
+    !(o.minSupport >= 0 && o.minSupport <= 1)
+  )
     throw new ArgumentError(
       'A back-projection option is out of range',
-      'τ, the Cauchy scale and the least angle are positive; at least 2 rays and 1 pair make a point.'
+      'τ, the Cauchy scale and the least angle are positive; at least 2 rays and 1 pair make a point; the least support is a share.'
     )
   return Array.from({ length: count }, (_, k) => {
     const rays: Ray[] = []
@@ -120,15 +127,53 @@ export function mergeRays(
       candidates.length,
       `${candidates.length} pairs of ${rays.length} rays pass within ${o.tauMm} mm, at least ${o.minPairs} are needed`
     )
-  const start = medianPoint(candidates)
-  const point = o.method === 'robust' ? robustPoint(rays, weights, start, o.cauchyMm) : start
-  return {
-    point,
-    rays: rays.length,
-    pairs: candidates.length,
-    spread: median(candidates.map(c => distance(c, point))),
-    support: rays.filter(r => distanceToRay(r, point) <= o.tauMm).length / rays.length
+  const centre = medianPoint(candidates)
+  const point =
+    o.method === 'robust'
+      ? robustPoint(
+          rays,
+          weights,
+          agreedPoint(rays, weights, [centre, ...candidates], o.cauchyMm),
+          o.cauchyMm
+        )
+      : centre
+  const support = rays.filter(r => distanceToRay(r, point) <= o.tauMm).length / rays.length
+  const spread = median(candidates.map(c => distance(c, point)))
+  if (support < o.minSupport)
+    return {
+      ...dropped(
+        candidates.length,
+        `${Math.round(100 * support)} % of ${rays.length} rays pass within ${o.tauMm} mm of one point, at least ${Math.round(100 * o.minSupport)} % should`
+      ),
+      spread,
+      support
+    }
+  return { point, rays: rays.length, pairs: candidates.length, spread, support }
+}
+
+/** How many of the candidates are tried as a start: enough to meet every cluster that matters. */
+const MOST_STARTS = 60
+
+/** The candidate of the least robust loss. */
+function agreedPoint(
+  rays: readonly Ray[],
+  weights: readonly number[],
+  candidates: readonly Vec3[],
+  c: number
+): Vec3 {
+  const step = Math.max(1, Math.floor(candidates.length / MOST_STARTS))
+  let best = candidates[0]
+  let least = Number.POSITIVE_INFINITY
+  for (let k = 0; k < candidates.length; k += step) {
+    let loss = 0
+    for (let i = 0; i < rays.length; i++)
+      loss += weights[i] * Math.log1p((distanceToRay(rays[i], candidates[k]) / c) ** 2)
+    if (loss < least) {
+      least = loss
+      best = candidates[k]
+    }
   }
+  return best
 }
 
 /**

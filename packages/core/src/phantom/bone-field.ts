@@ -2,6 +2,7 @@ import { mulMat3Vec3, transpose3, type Vec3 } from '../geometry/linear.js'
 import type { Bone, Cylinder } from './bones.js'
 import type { Noise } from './noise.js'
 import { type WedgeDistance, wedgeDistance } from './sphere-mesh.js'
+import { SURFACE_BAND_MM, surfaceDistance, type TriangleSurface } from './surface.js'
 
 /** An axis-aligned LPS grid: the phantom is made on one of these. */
 export interface AxisGrid {
@@ -29,22 +30,7 @@ export function addBone(hu: Float32Array, grid: AxisGrid, bone: Bone, texture: N
   const nx = box.high[0] - box.low[0]
   const ny = box.high[1] - box.low[1]
   const nz = box.high[2] - box.low[2]
-  const distance = new Float32Array(nx * ny * nz).fill(99)
-  const s = bone.mesh.spheres
-  const w = bone.mesh.wedges
-  const out: WedgeDistance = { w0: 0, w1: 0, w2: 0, distance: 0 }
-  for (let t = 0; t < w.length; t += 3) {
-    const corners = [w[t], w[t + 1], w[t + 2]]
-    eachVoxel(spheresBox(s, corners, grid), box, grid, distance, (x, y, z) =>
-      wedgeDistance(s, w[t], w[t + 1], w[t + 2], x, y, z, out)
-    )
-  }
-  for (const c of bone.cylinders) {
-    const toBody = transpose3(c.axes)
-    eachVoxel(pointsBox([c.centre], Math.hypot(...c.half), grid), box, grid, distance, (x, y, z) =>
-      cylinderDistance(c, mulMat3Vec3(toBody, [x - c.centre[0], y - c.centre[1], z - c.centre[2]]))
-    )
-  }
+  const distance = bone.surface ? surfaceDistances(bone.surface, box, grid) : meshDistances(bone, box, grid)
   const [gx, gy] = grid.size
   const soften = Math.max(1, grid.spacing)
   for (let k = 0; k < nz; k++)
@@ -68,6 +54,64 @@ export function addBone(hu: Float32Array, grid: AxisGrid, bone: Bone, texture: N
         if (value > hu[at]) hu[at] = value
       }
     }
+}
+
+/** In `box`, computed over all of the surface: where the grid cuts it, its inside is not to be taken for open. */
+function surfaceDistances(surface: TriangleSurface, box: Box, grid: AxisGrid): Float32Array {
+  const whole = surfaceBox(surface, grid)
+  const [wx, wy] = [0, 1].map(k => whole.high[k] - whole.low[k])
+  const all = surfaceDistance(surface, {
+    origin: [0, 1, 2].map(k => grid.origin[k] + whole.low[k] * grid.spacing) as unknown as Vec3,
+    size: [wx, wy, whole.high[2] - whole.low[2]],
+    spacing: grid.spacing
+  })
+  const nx = box.high[0] - box.low[0]
+  const out = new Float32Array(nx * (box.high[1] - box.low[1]) * (box.high[2] - box.low[2]))
+  let o = 0
+  for (let k = box.low[2]; k < box.high[2]; k++)
+    for (let j = box.low[1]; j < box.high[1]; j++, o += nx) {
+      const from = ((k - whole.low[2]) * wy + j - whole.low[1]) * wx + box.low[0] - whole.low[0]
+      out.set(all.subarray(from, from + nx), o)
+    }
+  return out
+}
+
+/** Indices around a surface and its band, whether the grid has them or not. */
+function surfaceBox({ vertices }: TriangleSurface, grid: AxisGrid): Box {
+  const low = [Infinity, Infinity, Infinity]
+  const high = [-Infinity, -Infinity, -Infinity]
+  for (let i = 0; i < vertices.length; i += 3)
+    for (let k = 0; k < 3; k++) {
+      low[k] = Math.min(low[k], vertices[i + k])
+      high[k] = Math.max(high[k], vertices[i + k])
+    }
+  const margin = SURFACE_BAND_MM + MARGIN
+  return {
+    low: low.map((x, k) => Math.floor((x - margin - grid.origin[k]) / grid.spacing)) as Box['low'],
+    high: high.map((x, k) => Math.ceil((x + margin - grid.origin[k]) / grid.spacing) + 1) as Box['high']
+  }
+}
+
+function meshDistances(bone: Bone, box: Box, grid: AxisGrid): Float32Array {
+  const distance = new Float32Array(
+    (box.high[0] - box.low[0]) * (box.high[1] - box.low[1]) * (box.high[2] - box.low[2])
+  ).fill(99)
+  const s = bone.mesh.spheres
+  const w = bone.mesh.wedges
+  const out: WedgeDistance = { w0: 0, w1: 0, w2: 0, distance: 0 }
+  for (let t = 0; t < w.length; t += 3) {
+    const corners = [w[t], w[t + 1], w[t + 2]]
+    eachVoxel(spheresBox(s, corners, grid), box, grid, distance, (x, y, z) =>
+      wedgeDistance(s, w[t], w[t + 1], w[t + 2], x, y, z, out)
+    )
+  }
+  for (const c of bone.cylinders) {
+    const toBody = transpose3(c.axes)
+    eachVoxel(pointsBox([c.centre], Math.hypot(...c.half), grid), box, grid, distance, (x, y, z) =>
+      cylinderDistance(c, mulMat3Vec3(toBody, [x - c.centre[0], y - c.centre[1], z - c.centre[2]]))
+    )
+  }
+  return distance
 }
 
 function cylinderDistance(c: Cylinder, [x, y, z]: Vec3): number {
@@ -101,6 +145,12 @@ function eachVoxel(
 }
 
 function boneBox(bone: Bone, grid: AxisGrid): Box | null {
+  if (bone.surface) {
+    const whole = surfaceBox(bone.surface, grid)
+    const low = whole.low.map(x => Math.max(0, x)) as Box['low']
+    const high = whole.high.map((x, k) => Math.min(grid.size[k], x)) as Box['high']
+    return low.every((x, k) => x < high[k]) ? { low, high } : null
+  }
   const all = Array.from({ length: bone.mesh.spheres.length / 4 }, (_, i) => i)
   const boxes = [spheresBox(bone.mesh.spheres, all, grid)]
   for (const c of bone.cylinders) boxes.push(pointsBox([c.centre], Math.hypot(...c.half), grid))

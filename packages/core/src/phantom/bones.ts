@@ -4,6 +4,7 @@ import type { Random } from '../random/random.js'
 import { createNoise } from './noise.js'
 import { type PelvisShape, pelvisShape, shapeModes } from './shape-model.js'
 import type { SphereMesh } from './sphere-mesh.js'
+import type { TriangleSurface } from './surface.js'
 
 /** An elliptic cylinder with a slight waist: a vertebral body. */
 export interface Cylinder {
@@ -19,6 +20,8 @@ export interface Bone {
   readonly name: string
   readonly mesh: SphereMesh
   readonly cylinders: readonly Cylinder[]
+  /** The bone's surface where it is known: then `mesh` and `cylinders` say only roughly where the bone is. */
+  readonly surface?: TriangleSurface
   /** A sphere cut out of the bone (the hollow of the acetabulum). */
   readonly hollow?: { readonly centre: Vec3; readonly radius: number }
   /** Thickness of the cortical shell, mm, and its density, HU. */
@@ -63,23 +66,30 @@ export function drawBones(
   const shape: Mat3 = mulMat3(tilt, [size * widen, 0, 0, 0, size, 0, 0, 0, size])
   const straight = transformPelvis(variation.shape ?? pelvisShape(weights), shape, size)
   const pelvis = variation.warpMm ? warpPelvis(straight, random, variation.warpMm) : straight
+  const { surfaces } = pelvis
   const density = drawDensity(random)
   const bones: Bone[] = [
     {
       name: 'left hip',
       mesh: pelvis.leftHip,
       cylinders: [],
-      hollow: pelvis.leftAcetabulum,
+      ...(surfaces ? { surface: surfaces.leftHip } : { hollow: pelvis.leftAcetabulum }),
       ...density(random)
     },
     {
       name: 'right hip',
       mesh: pelvis.rightHip,
       cylinders: [],
-      hollow: pelvis.rightAcetabulum,
+      ...(surfaces ? { surface: surfaces.rightHip } : { hollow: pelvis.rightAcetabulum }),
       ...density(random)
     },
-    { name: 'sacrum', mesh: pelvis.sacrum, cylinders: [], ...density(random, 0.7) }
+    {
+      name: 'sacrum',
+      mesh: pelvis.sacrum,
+      cylinders: [],
+      ...(surfaces ? { surface: surfaces.sacrum } : {}),
+      ...density(random, 0.7)
+    }
   ]
   const present = () => random.chance(variation.completeness)
   if (present()) {
@@ -296,7 +306,22 @@ function mapPelvis(p: PelvisShape, move: (q: Vec3) => Vec3, size = 1): PelvisSha
     return { spheres: out, wedges: b.wedges }
   }
   const joint = (j: PelvisShape['leftAcetabulum']) => ({ centre: move(j.centre), radius: j.radius * size })
+  const surface = (b: TriangleSurface): TriangleSurface => {
+    const vertices = b.vertices.slice()
+    for (let i = 0; i < vertices.length; i += 3)
+      vertices.set(move([vertices[i], vertices[i + 1], vertices[i + 2]]), i)
+    return { vertices, faces: b.faces }
+  }
   return {
+    ...(p.surfaces
+      ? {
+          surfaces: {
+            leftHip: surface(p.surfaces.leftHip),
+            rightHip: surface(p.surfaces.rightHip),
+            sacrum: surface(p.surfaces.sacrum)
+          }
+        }
+      : {}),
     leftHip: mesh(p.leftHip),
     rightHip: mesh(p.rightHip),
     sacrum: mesh(p.sacrum),

@@ -3,12 +3,19 @@ import type { Vec3 } from '../geometry/linear.js'
 import type { ShapePrior } from '../landmarks/shape-prior.js'
 import { SHAPE_MODEL_DATA } from './shape-model.data.js'
 import type { SphereMesh } from './sphere-mesh.js'
+import type { TriangleSurface } from './surface.js'
 
 /** One pelvis: three bones as sphere meshes, the 23 landmarks and the hip joints; mm, LPS axes, origin in its middle. */
 export interface PelvisShape {
   readonly leftHip: SphereMesh
   readonly rightHip: SphereMesh
   readonly sacrum: SphereMesh
+  /** The surfaces of the bones where they are known; the sphere meshes then say only roughly where the bones are. */
+  readonly surfaces?: {
+    readonly leftHip: TriangleSurface
+    readonly rightHip: TriangleSurface
+    readonly sacrum: TriangleSurface
+  }
   readonly landmarks: readonly Vec3[]
   /** Centre and radius of the hollow of each acetabulum. */
   readonly leftAcetabulum: { readonly centre: Vec3; readonly radius: number }

@@ -1,5 +1,6 @@
 import { type Mat3, solveSpd, type Vec3 } from '../geometry/linear.js'
 import type { Correspondences } from './correspondences.js'
+import { type PriorTerm, priorResidual } from './depth-prior.js'
 import { reprojectionJacobian } from './reprojection-jacobian.js'
 
 /**
@@ -13,7 +14,8 @@ export function poseCovariance(
   arms: readonly Vec3[],
   r: Mat3,
   t: Vec3,
-  scale: number
+  scale: number,
+  prior?: PriorTerm
 ): Float64Array {
   const n = arms.length
   const normal = new Float64Array(36)
@@ -35,6 +37,12 @@ export function poseCovariance(
       for (let b = 0; b < 6; b++) normal[a * 6 + b] += w * (j[a] * j[b] + j[6 + a] * j[6 + b])
   }
   const variance = psi2 / Math.max(2 * n - 6, 1) / (slope / weightSum) ** 2
+  if (prior) {
+    const { slope } = priorResidual(prior, r, t)
+    // The belief has an absolute size, the detections' weights have not: their noise as found sets the two against each other.
+    const w = (prior.weight * variance) / prior.noise ** 2
+    for (let a = 0; a < 6; a++) for (let b = 0; b < 6; b++) normal[a * 6 + b] += w * slope[a] * slope[b]
+  }
   const covariance = new Float64Array(36).fill(Number.POSITIVE_INFINITY)
   const unit = new Float64Array(6)
   for (let k = 0; k < 6; k++) {

@@ -8,7 +8,9 @@ import type { Detection } from '../landmarks/back-projection.js'
 import { createRandom } from '../random/random.js'
 import { assertSpread } from './control-points.js'
 import { type Correspondences, createCorrespondences, pick, squaredResiduals } from './correspondences.js'
+import type { DepthPrior } from './depth-prior.js'
 import { epnp } from './epnp.js'
+import { planarTwin } from './pose-variants.js'
 import { ransacPose } from './ransac-pose.js'
 import { type RefinedPose, refinePose } from './refine-pose.js'
 
@@ -34,6 +36,8 @@ export interface PoseOptions {
   readonly sourceToIsocenter?: number
   /** Poses to refine besides those computed (a prior pose, the last frame's). */
   readonly starts?: readonly Mat4[]
+  /** What is known of the distance from the source beforehand, see {@link DepthPrior}. */
+  readonly depthPrior?: DepthPrior
 }
 
 /** One local optimum of the robust reprojection error. */
@@ -44,7 +48,9 @@ export interface PoseHypothesis {
   /** Points within the inlier distance. */
   readonly inlierCount: number
   /** Where the refinement began. */
-  readonly origin: 'ransac' | 'epnp' | 'given' | 'view'
+  readonly origin: 'ransac' | 'epnp' | 'given' | 'view' | 'twin'
+  /** As {@link RefinedPose.covariance}, about the same centre for all hypotheses. */
+  readonly covariance: Float64Array
 }
 
 export interface LandmarkPose {
@@ -163,8 +169,10 @@ function candidateStarts(c: Correspondences, inlierDistance: number, options: Po
   })
   if (consensus) {
     starts.push({ pose: consensus.cameraFromLps, origin: 'ransac' })
+    if (consensus.other) starts.push({ pose: consensus.other, origin: 'ransac' })
     const inliers = pick(c, consensus.inliers)
     tryEpnp(inliers, starts, plausible)
+    starts.push({ pose: planarTwin(inliers.points, consensus.cameraFromLps), origin: 'twin' })
   }
   tryEpnp(c, starts, plausible)
   const isocenter = options.isocenter ?? centre
@@ -203,7 +211,8 @@ function refineAll(
     try {
       const refined = refinePose(c, pose, {
         scaleStart: options.scaleStart,
-        scaleEnd: options.scaleEnd
+        scaleEnd: options.scaleEnd,
+        depthPrior: options.depthPrior
       })
       const inlierCount = squaredResiduals(c, refined.cameraFromLps).filter(
         r => r < inlierDistance ** 2
@@ -231,10 +240,11 @@ function distinct(sorted: readonly Refined[]): PoseHypothesis[] {
     })
     if (!same) kept.push(r)
   }
-  return kept.map(({ cameraFromLps, cost, inlierCount, origin }) => ({
+  return kept.map(({ cameraFromLps, cost, inlierCount, origin, covariance }) => ({
     cameraFromLps,
     cost,
     inlierCount,
-    origin
+    origin,
+    covariance
   }))
 }

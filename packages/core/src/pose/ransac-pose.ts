@@ -1,5 +1,7 @@
 import { PoseError } from '../errors.js'
+import { cameraRotation } from '../evaluation/measures.js'
 import type { Mat4 } from '../geometry/linear.js'
+import { DEGREE } from '../geometry/rotation.js'
 import type { Random } from '../random/random.js'
 import { type Correspondences, pick, squaredResiduals } from './correspondences.js'
 import { epnp } from './epnp.js'
@@ -24,6 +26,8 @@ export interface RansacResult {
   /** Σ w·min(r², d²): MSAC's score, mm² on the detector. */
   readonly cost: number
   readonly samples: number
+  /** The best other mode: a pose that agrees with none of the best one's projections on the whole; null where none was met. */
+  readonly other: Mat4 | null
 }
 
 /**
@@ -37,7 +41,8 @@ export function ransacPose(c: Correspondences, options: RansacOptions): RansacRe
   const n = c.points.length
   const limit = inlierDistance * inlierDistance
   const residuals = new Float64Array(n)
-  let best: RansacResult | null = null
+  let best: Omit<RansacResult, 'other'> | null = null
+  const runners: { pose: Mat4; cost: number }[] = []
   const consider = (pose: Mat4, samples: number): boolean => {
     if (!pose.every(Number.isFinite) || !plausible(pose)) return false
     squaredResiduals(c, pose, residuals)
@@ -47,7 +52,9 @@ export function ransacPose(c: Correspondences, options: RansacOptions): RansacRe
       cost += c.weights[i] * Math.min(residuals[i], limit)
       if (residuals[i] < limit) inliers.push(i)
     }
-    if (inliers.length < 4 || (best && cost >= best.cost)) return false
+    if (inliers.length < 4) return false
+    keepRunner(runners, pose, cost)
+    if (best && cost >= best.cost) return false
     best = { cameraFromLps: pose, inliers, cost, samples }
     return true
   }
@@ -67,16 +74,37 @@ export function ransacPose(c: Correspondences, options: RansacOptions): RansacRe
       )
     }
   }
-  return best && { ...(best as RansacResult), samples: drawn }
+  if (!best) return null
+  const { cameraFromLps } = best as RansacResult
+  const other = runners.find(r => cameraRotation(r.pose, cameraFromLps) > MODE_ANGLE)?.pose ?? null
+  return { ...(best as RansacResult), samples: drawn, other }
+}
+
+/** Poses turned against each other by less than this are one mode: noise alone turns a pose by a few degrees. */
+const MODE_ANGLE = 12 * DEGREE
+/** Modes kept while sampling. */
+const MOST_RUNNERS = 4
+
+/** Keeps the best pose of each mode, in order of cost. */
+function keepRunner(runners: { pose: Mat4; cost: number }[], pose: Mat4, cost: number): void {
+  if (runners.length === MOST_RUNNERS && cost >= runners[MOST_RUNNERS - 1].cost) return
+  const same = runners.findIndex(r => cameraRotation(r.pose, pose) <= MODE_ANGLE)
+  if (same >= 0) {
+    if (runners[same].cost <= cost) return
+    runners.splice(same, 1)
+  }
+  runners.push({ pose, cost })
+  runners.sort((a, b) => a.cost - b.cost)
+  if (runners.length > MOST_RUNNERS) runners.pop()
 }
 
 /** EPnP on the inliers, again while it helps. */
 function polish(
   c: Correspondences,
-  from: RansacResult,
+  from: { readonly inliers: number[] },
   samples: number,
   consider: (pose: Mat4, samples: number) => boolean,
-  current: () => RansacResult
+  current: () => { readonly inliers: number[] }
 ): void {
   let inliers = from.inliers
   for (let round = 0; round < 4; round++) {

@@ -4,10 +4,12 @@ import { applyRigid, rigid, rotationOf } from '../geometry/rigid.js'
 import { expSO3 } from '../geometry/rotation.js'
 import { weightedCentroid } from './absolute-orientation.js'
 import type { Correspondences } from './correspondences.js'
+import { type DepthPrior, type PriorTerm, priorResidual, priorTerm } from './depth-prior.js'
 import { poseCovariance } from './pose-covariance.js'
 import { reprojectionJacobian } from './reprojection-jacobian.js'
 
 export interface RefineOptions {
+  readonly depthPrior?: DepthPrior
   /** Scale of the Cauchy loss at the start, mm on the detector: large, so that a poor start is not taken for outliers. */
   readonly scaleStart?: number
   /** Scale at the end, mm on the detector: a few times the detections' noise. Infinity: plain least squares. */
@@ -51,13 +53,14 @@ export function refinePose(c: Correspondences, start: Mat4, options: RefineOptio
   const scaleStart = Math.max(options.scaleStart ?? 19.2, scaleEnd)
   const centre = weightedCentroid(c.points, c.weights)
   const arms = c.points.map(p => sub(p, centre))
+  const prior = options.depthPrior && priorTerm(options.depthPrior, centre)
   let r: Mat3 = rotationOf(start)
   let t: Vec3 = applyRigid(start, centre)
   let lambda = 1e-3
   for (let step = 0; step < 2 * annealing + 20; step++) {
     const f = annealing > 0 ? Math.min(1, step / annealing) : 1
     const scale = Number.isFinite(scaleEnd) ? scaleStart * (scaleEnd / scaleStart) ** f : scaleEnd
-    const here = linearise(c, arms, r, t, scale)
+    const here = linearise(c, arms, r, t, scale, prior)
     if (!here)
       throw new PoseError(
         'The start of the refinement puts a point at or behind the X-ray source',
@@ -68,7 +71,7 @@ export function refinePose(c: Correspondences, start: Mat4, options: RefineOptio
       const d = dampedStep(here, lambda)
       const r2 = d && mulMat3(expSO3([d[0], d[1], d[2]]), r)
       const t2: Vec3 | null = d && [t[0] + d[3], t[1] + d[4], t[2] + d[5]]
-      const cost = r2 && t2 ? robustCost(c, arms, r2, t2, scale) : Number.POSITIVE_INFINITY
+      const cost = r2 && t2 ? robustCost(c, arms, r2, t2, scale, prior) : Number.POSITIVE_INFINITY
       if (d && r2 && t2 && cost < here.cost) {
         // One radian moves a landmark by about 100 mm.
         moved = 100 * Math.hypot(d[0], d[1], d[2]) + Math.hypot(d[3], d[4], d[5])
@@ -84,8 +87,8 @@ export function refinePose(c: Correspondences, start: Mat4, options: RefineOptio
   const rt = mulMat3Vec3(r, centre)
   return {
     cameraFromLps: rigid(r, sub(t, rt)),
-    cost: robustCost(c, arms, r, t, scaleEnd),
-    covariance: poseCovariance(c, arms, r, t, scaleEnd),
+    cost: robustCost(c, arms, r, t, scaleEnd, prior),
+    covariance: poseCovariance(c, arms, r, t, scaleEnd, prior),
     centre
   }
 }
@@ -104,8 +107,15 @@ function dampedStep({ normal, gradient }: Linearisation, lambda: number): Float6
 const loss = (r2: number, scale: number) =>
   Number.isFinite(scale) ? scale * scale * Math.log1p(r2 / (scale * scale)) : r2
 
-function robustCost(c: Correspondences, arms: readonly Vec3[], r: Mat3, t: Vec3, scale: number): number {
-  let cost = 0
+function robustCost(
+  c: Correspondences,
+  arms: readonly Vec3[],
+  r: Mat3,
+  t: Vec3,
+  scale: number,
+  prior?: PriorTerm
+): number {
+  let cost = prior ? prior.weight * priorResidual(prior, r, t).value ** 2 : 0
   for (let i = 0; i < arms.length; i++) {
     const a = mulMat3Vec3(r, arms[i])
     const z = a[2] + t[2]
@@ -123,13 +133,22 @@ function linearise(
   arms: readonly Vec3[],
   r: Mat3,
   t: Vec3,
-  scale: number
+  scale: number,
+  prior?: PriorTerm
 ): Linearisation | null {
   const normal = new Float64Array(36)
   const gradient = new Float64Array(6)
   const e = new Float64Array(2)
   const j = new Float64Array(12)
   let cost = 0
+  if (prior) {
+    const { value, slope } = priorResidual(prior, r, t)
+    cost += prior.weight * value * value
+    for (let a = 0; a < 6; a++) {
+      gradient[a] += prior.weight * slope[a] * value
+      for (let b = 0; b < 6; b++) normal[a * 6 + b] += prior.weight * slope[a] * slope[b]
+    }
+  }
   for (let i = 0; i < arms.length; i++) {
     const z = reprojectionJacobian(arms[i], r, t, c.rays[2 * i], c.rays[2 * i + 1], c.sdd, e, j)
     if (!(z > 0)) return null

@@ -4,18 +4,25 @@ import { assertDetector, binnedDetector, type Detector } from '../geometry/camer
 import type { Mat4, Vec3 } from '../geometry/linear.js'
 import { assertRigid } from '../geometry/rigid.js'
 import { DEGREE } from '../geometry/rotation.js'
-import { binImage, type Image } from '../image/image.js'
+import type { Image } from '../image/image.js'
+import { binWeighted } from './bin-weighted.js'
 import { type Bobyqa, bobyqa } from './bobyqa/bobyqa.js'
+import { cmaEs } from './cma-es.js'
 import { assertUsableXray } from './linearise.js'
 import { type PoseScale, type PoseVariables, rigidPoseVariables } from './pose-variables.js'
 import { gradientNcc } from './similarity/gradient-ncc.js'
 import { localNcc } from './similarity/local-ncc.js'
+import { mutualInformation } from './similarity/mutual-information.js'
 import { ncc } from './similarity/ncc.js'
+import { patchCorrelation } from './similarity/patch-correlation.js'
 import type { Similarity, SimilarityFactory } from './similarity/similarity.js'
 import { supersampled } from './supersampling.js'
 
 /** A similarity by name, or one's own. */
-export type SimilarityChoice = 'ncc' | 'lncc' | 'gncc' | SimilarityFactory
+export type SimilarityChoice = SimilarityByName | SimilarityFactory
+
+/** `pgncc`: gradient NCC in patches; `mi`: mutual information. */
+export type SimilarityByName = 'ncc' | 'lncc' | 'gncc' | 'pgncc' | 'mi'
 
 /** Minimises within [−1, 1]ⁿ from a start; yields batches of points, takes values (see `bobyqa`). */
 export type PoseOptimiser = (problem: {
@@ -122,10 +129,12 @@ export const defaultLevels = (detector: Detector, similarity?: SimilarityChoice)
   })
 
 /** Similarities by name. */
-export const SIMILARITIES: Readonly<Record<'ncc' | 'lncc' | 'gncc', SimilarityFactory>> = {
+export const SIMILARITIES: Readonly<Record<SimilarityByName, SimilarityFactory>> = {
   ncc,
   lncc: localNcc,
-  gncc: gradientNcc
+  gncc: gradientNcc,
+  pgncc: patchCorrelation,
+  mi: mutualInformation
 }
 
 /**
@@ -224,24 +233,20 @@ function prepareLevel(task: IntensityRegistration, level: RegistrationLevel) {
   }
 }
 
-/** Blocks' weighted means, so that what has weight 0 leaves no trace in them. */
-function binWeighted(
-  image: Image,
-  weights: Image | undefined,
-  binning: number
-): { fixed: Image; weights?: Float32Array } {
-  if (!weights) return { fixed: binImage(image, binning) }
-  const total = binImage(weights, binning)
-  const sum = binImage({ ...image, data: image.data.map((x, i) => x * weights.data[i]) }, binning)
-  return {
-    fixed: { ...sum, data: sum.data.map((x, i) => (total.data[i] > 0 ? x / total.data[i] : 0)) },
-    weights: total.data
-  }
-}
-
 /** Powell's BOBYQA within [−1, 1]ⁿ. */
 export const bobyqaInBox: PoseOptimiser = ({ start, ...rest }) =>
   bobyqa({ start, lower: start.map(() => -1), upper: start.map(() => 1), ...rest })
+
+/** CMA-ES within [−1, 1]ⁿ, for a start that is hopeless: wants several thousand evaluations. */
+export const cmaEsInBox: PoseOptimiser = ({ start, rhoBegin, rhoEnd, maxEvaluations }) =>
+  cmaEs({
+    start,
+    sigma: rhoBegin,
+    precision: rhoEnd,
+    maxEvaluations,
+    lower: start.map(() => -1),
+    upper: start.map(() => 1)
+  })
 
 /** Drives the optimiser over one level's objective. */
 function runLevel(

@@ -5,7 +5,7 @@ import type { LayerOptions, Layers } from './layers.js'
 import { type CompactSpec, mapSize } from './spec.js'
 
 /**
- * Encoder-decoder: pixels folded 2×2 into channels, three halvings, two doublings with additive skips.
+ * Encoder-decoder: pixels folded 2×2 into channels, three halvings, two or three doublings with additive skips.
  * The maps say where a landmark is; an extra bin per landmark, from the mean of the deepest features, says that it
  * lies outside the image, so that one softmax weighs both.
  * @param x normalised images [N, 1, inputHeight, inputWidth]
@@ -13,7 +13,7 @@ import { type CompactSpec, mapSize } from './spec.js'
  */
 export function compactForward(spec: CompactSpec, x: Tensor, layers: Layers): Tensor {
   const [c2, c4, c8, c16] = spec.channels
-  const [d8, d4] = spec.decoder
+  const [d8, d4, d2] = spec.decoder
   const { width, height } = mapSize(spec)
   const { normalisation } = spec
   const block = (name: string, input: Tensor, channels: number, options: LayerOptions = {}) =>
@@ -25,15 +25,19 @@ export function compactForward(spec: CompactSpec, x: Tensor, layers: Layers): Te
   let eighth = halve('encoder8a', quarter, c8)
   eighth = block('encoder8c', block('encoder8b', eighth, c8), c8)
   let deep = halve('encoder16a', eighth, c16)
-  deep = block('encoder16b', deep, c16)
-  deep = block('encoder16c', deep, c16, { dilation: 2 })
-  deep = block('encoder16d', deep, c16)
+  for (const [i, dilation] of (spec.dilations ?? [1, 2, 1]).entries())
+    deep = block(`encoder16${String.fromCharCode(98 + i)}`, deep, c16, { dilation })
 
   const lifted = upsampleNearest(layers.convolution('lift8', deep, c8, 1))
   const middle = block('decoder8', add(lifted, eighth), d8)
-  const skip = layers.convolution('skip4', quarter, d4, 1, { normalisation })
-  const fine = relu(add(upsampleNearest(layers.convolution('lift4', middle, d4, 1)), skip))
-  const features = block('decoder4', fine, d4)
+  /** Doubles the maps and adds the encoder's of that size. */
+  const refine = (level: number, coarse: Tensor, skipped: Tensor, channels: number) => {
+    const skip = layers.convolution(`skip${level}`, skipped, channels, 1, { normalisation })
+    const raised = upsampleNearest(layers.convolution(`lift${level}`, coarse, channels, 1))
+    return block(`decoder${level}`, relu(add(raised, skip)), channels)
+  }
+  let features = refine(4, middle, quarter, d4)
+  if (d2 !== undefined) features = refine(2, features, half, d2)
   const maps = layers.convolution('maps', features, spec.landmarks, 1, { gain: 0.1 })
 
   const cells = width * height

@@ -18,15 +18,17 @@ export interface NetworkGeometry {
 /** How activations are kept in range: not at all, by group normalisation, or by standardised weights. */
 export type Normalisation = 'none' | 'group' | 'weight'
 
-/** Encoder-decoder with additive skips and output stride 4. */
+/** Encoder-decoder with additive skips and output stride 4 or 2. */
 export interface CompactSpec extends NetworkGeometry {
   readonly kind: 'compact'
   readonly version: 1
   /** Channels at 1/2, 1/4, 1/8 and 1/16 of the input. */
   readonly channels: readonly [number, number, number, number]
-  /** Channels of the decoder at 1/8 and 1/4. */
-  readonly decoder: readonly [number, number]
+  /** Channels of the decoder at 1/8 and 1/4 and, where maps of stride 2 are wanted, at 1/2. */
+  readonly decoder: readonly [number, number] | readonly [number, number, number]
   readonly normalisation: Normalisation
+  /** Dilations of the 3×3 blocks at 1/16, one block each: depth and receptive field. Absent: 1, 2, 1. */
+  readonly dilations?: readonly number[]
 }
 
 /** Convolutional pose machine (Wei et al. 2016; Bier et al. 2018), output stride 8. */
@@ -81,7 +83,8 @@ export function cpmSpec(landmarks = 23, options: Partial<CpmSpec> = {}): CpmSpec
 }
 
 /** Input pixels per output cell. */
-export const outputStride = (spec: NetworkSpec): number => (spec.kind === 'compact' ? 4 : 8)
+export const outputStride = (spec: NetworkSpec): number =>
+  spec.kind === 'cpm' ? 8 : spec.decoder.length === 3 ? 2 : 4
 
 /** Centre of cell i in input pixels: the middle of the pixels it covers. */
 export const cellCentre = (i: number, stride: number): number => stride * i + (stride - 1) / 2
@@ -118,7 +121,13 @@ export function checkSpec(value: unknown): NetworkSpec {
   const list = (value: unknown, length: number) =>
     Array.isArray(value) && value.length === length ? value : [Number.NaN]
   const channels =
-    spec.kind === 'compact' ? [...list(spec.channels, 4), ...list(spec.decoder, 2)] : [spec.stages]
+    spec.kind === 'compact'
+      ? [
+          ...list(spec.channels, 4),
+          ...list(spec.decoder, spec.decoder?.length === 3 ? 3 : 2),
+          ...(spec.dilations === undefined ? [] : list(spec.dilations, spec.dilations?.length))
+        ]
+      : [spec.stages]
   if (![...sizes, ...channels].every(positive))
     return refuse('has a size that is not a positive whole number')
   if (spec.kind === 'compact' && !['none', 'group', 'weight'].includes(spec.normalisation))

@@ -25,6 +25,13 @@ export interface TapeEntry {
   backward(gradient: Tensor): readonly (Tensor | null)[]
 }
 
+/** One node of the graph with its values' shapes, for counting what it costs. */
+export interface Operation {
+  readonly operator: string
+  readonly inputs: readonly (Tensor | null)[]
+  readonly output: Tensor
+}
+
 export interface NodeOptions {
   readonly type?: ElementType
   readonly domain?: '' | 'com.microsoft'
@@ -51,6 +58,8 @@ export interface Graph {
   record(entry: TapeEntry): void
   output(name: string, value: Tensor): void
   readonly tape: readonly TapeEntry[]
+  /** All nodes so far, in their order. */
+  readonly operations: readonly Operation[]
   /** Runs `work` without recording: a backward pass is not differentiated again. */
   withoutTape<T>(work: () => T): T
   toOnnx(metadata?: Readonly<Record<string, string>>): Uint8Array
@@ -64,6 +73,7 @@ export function createGraph(): Graph {
   const inputs: OnnxValue[] = []
   const outputs: OnnxValue[] = []
   const tape: TapeEntry[] = []
+  const operations: Operation[] = []
   const shared = new Map<string, Tensor>()
   let recording = true
   let count = 0
@@ -91,6 +101,7 @@ export function createGraph(): Graph {
 
   const graph: Graph = {
     tape,
+    operations,
     input: (name, shape) => addInput(name, shape, false),
     variable: (name, shape) => addInput(name, shape, true),
     constant(shape, data) {
@@ -124,7 +135,10 @@ export function createGraph(): Graph {
         outputs: [name],
         attributes
       })
-      return make(name, shape, options.type ?? 'float32', recording && nodeInputs.some(i => i?.variable))
+      const variable = recording && nodeInputs.some(i => i?.variable)
+      const output = make(name, shape, options.type ?? 'float32', variable)
+      operations.push({ operator, inputs: nodeInputs, output })
+      return output
     },
     record(entry) {
       if (recording && entry.output.variable) tape.push(entry)

@@ -8,17 +8,17 @@ import {
 } from '../architectures/network.js'
 import { binsPerLandmark, type NetworkSpec } from '../architectures/spec.js'
 import { createGraph } from '../graph/graph.js'
-import { nodeRuntime } from '../runtime/onnxruntime-node.js'
 import type { Runtime, RuntimeTensor, Session } from '../runtime/runtime.js'
 import { decode } from './decode.js'
 import { normaliseInput } from './normalise.js'
 
 export interface DetectorOptions {
-  /** Threads inside one run; 1 by default. */
+  /** Threads inside one run; 1 by default. In a browser the runtime's, see `webRuntime`. */
   readonly threads?: number
   readonly provider?: string
   /** Images in one run; 1 (the default) has the least latency, 4 to 8 the most images a second. */
   readonly batchSize?: number
+  /** onnxruntime-node in Node, onnxruntime-web on wasm in a browser, unless given. */
   readonly runtime?: Runtime
 }
 
@@ -49,16 +49,15 @@ export function inferenceGraph(spec: NetworkSpec, parameters: Float32Array, batc
 }
 
 /**
- * Detection of landmarks with trained parameters.
+ * Detection of landmarks with trained parameters on a given runtime; knows no platform.
  * @throws ModelError when parameters and spec do not fit
- * @throws BackendError when the runtime cannot be loaded
  */
-export async function createDetector(
+export async function detectorOn(
+  runtime: Runtime,
   network: { readonly spec: NetworkSpec; readonly parameters: Float32Array },
-  options: DetectorOptions = {}
+  options: Omit<DetectorOptions, 'runtime'> = {}
 ): Promise<Detector> {
   const { spec, parameters } = network
-  const runtime = options.runtime ?? (await nodeRuntime())
   const batch = options.batchSize ?? 1
   const session: Session = await runtime.createSession(inferenceGraph(spec, parameters, batch), {
     threads: options.threads ?? 1,

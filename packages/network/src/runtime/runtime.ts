@@ -1,10 +1,13 @@
 /**
- * The little that Raypose needs of a tensor runtime. onnxruntime-node stands behind it here; onnxruntime-web or a
- * WebGPU provider can take its place without a change elsewhere.
+ * The little that Raypose needs of a tensor runtime. onnxruntime-node and onnxruntime-web stand behind it; another
+ * can take their place without a change elsewhere.
  */
 export interface RuntimeTensor {
+  /** Of a tensor that is kept on a device only what a graph makes of it can be read. */
   readonly data: Float32Array
   readonly dims: readonly number[]
+  /** Frees a tensor on a device. */
+  dispose?(): void
 }
 
 export interface SessionOptions {
@@ -12,6 +15,8 @@ export interface SessionOptions {
   readonly threads?: number
   /** Execution provider of the runtime; 'cpu' by default. */
   readonly provider?: string
+  /** Outputs that stay on the device, to be inputs again: for providers that have a memory of their own. */
+  readonly keep?: readonly string[]
 }
 
 export interface Session {

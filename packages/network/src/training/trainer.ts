@@ -1,10 +1,12 @@
-import { ArgumentError } from '@raypose/core'
+import { ArgumentError, ModelError } from '@raypose/core'
 import { inputShape, parameterLayout, targetShape } from '../architectures/network.js'
 import type { NetworkSpec } from '../architectures/spec.js'
 import { type AdamHyper, hyperLength, hyperVector } from '../graph/adam.js'
+import { createGraph } from '../graph/graph.js'
+import { scale } from '../graph/ops.js'
 import { nodeRuntime } from '../runtime/onnxruntime-node.js'
 import type { Runtime, RuntimeTensor } from '../runtime/runtime.js'
-import { readCheckpoint, writeCheckpoint } from './checkpoint.js'
+import { type CheckpointNote, readCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { randomParameters } from './initialise.js'
 import { trainingGraph } from './training-graph.js'
 
@@ -13,7 +15,7 @@ export interface TrainerOptions {
   readonly batchSize: number
   /** Threads inside one step; 1 by default. */
   readonly threads?: number
-  /** Execution provider of the runtime; 'cpu' by default. */
+  /** Execution provider of the runtime, 'cpu' by default; with another one the state stays on its device from step to step. */
   readonly provider?: string
   /** Parameters to start from; random ones of `seed` if none are given. */
   readonly parameters?: Float32Array
@@ -57,24 +59,38 @@ export interface Trainer {
    * @param targets [batch, landmarks, bins], see `encodeTargets`
    */
   train(images: Float32Array, targets: Float32Array, hyper: StepHyper): Promise<StepResult>
+  /**
+   * Brings the state from where the provider keeps it; with a provider other than 'cpu' wanted after the last step and before
+   * `parameters`, `averagedParameters` and `checkpoint`. On the CPU there is nothing to do.
+   */
+  fetch(): Promise<void>
   /** A copy of the current parameters. */
   parameters(): Float32Array
   /** A copy of the moving average of the parameters, usually the better ones to keep. */
   averagedParameters(): Float32Array
-  /** Everything that the next step depends on, as bytes. */
-  checkpoint(): Uint8Array
-  /** @throws ModelError when the bytes are truncated, altered, or of another network */
-  restore(checkpoint: Uint8Array): void
+  /** Everything that the next step depends on, as bytes; with it a note for whoever restores it. */
+  checkpoint(note?: CheckpointNote): Uint8Array
+  /**
+   * Takes the state out of a checkpoint.
+   * @returns the note it was written with
+   * @throws ModelError when the bytes are truncated, altered, or of another network
+   */
+  restore(checkpoint: Uint8Array): CheckpointNote
   release(): Promise<void>
 }
 
 const stateNames = ['parameters', 'first', 'second', 'average'] as const
-type State = Record<(typeof stateNames)[number], RuntimeTensor>
+type StateName = (typeof stateNames)[number]
+type State = Record<StateName, RuntimeTensor>
+type Vectors = Record<StateName, Float32Array>
+
+const vectorsOf = (of: (name: StateName) => Float32Array): Vectors =>
+  Object.fromEntries(stateNames.map(n => [n, of(n)])) as Vectors
 
 /**
  * Training of one network, forward and backward pass and optimiser in one runtime graph.
  * @throws ArgumentError when `parameters` has the wrong length
- * @throws BackendError when the runtime cannot be loaded
+ * @throws BackendError when the runtime cannot be loaded or the provider cannot be used here
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { spec, batchSize } = options
@@ -82,10 +98,14 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     throw new ArgumentError(`The batch size is ${batchSize}`, 'Give a whole number of at least 1.')
   const { total } = parameterLayout(spec)
   const runtime = options.runtime ?? (await nodeRuntime())
+  // On a GPU the state stays there from step to step; only loss and norm come back.
+  const onDevice = options.provider !== undefined && options.provider !== 'cpu'
   const session = await runtime.createSession(trainingGraph(spec, batchSize), {
     threads: options.threads ?? 1,
-    provider: options.provider
+    provider: options.provider,
+    ...(onDevice ? { keep: stateNames.map(n => `next.${n}`) } : {})
   })
+  const reader = onDevice ? await stateReader(runtime, total, options.provider) : null
   const vector = (data: Float32Array) => runtime.tensor(data, [total])
   const newState = (parameters: Float32Array): State => {
     if (parameters.length !== total)
@@ -102,8 +122,16 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   }
   let state = newState(options.parameters ?? randomParameters(spec, options.seed ?? 1))
   // Two sets of state take turns, so that a step allocates nothing and a diverged one can be left behind.
-  let spare = newState(new Float32Array(total))
+  let spare = onDevice ? null : newState(new Float32Array(total))
   let count = 0
+  let fetched: { readonly of: State; readonly vectors: Vectors } | null = null
+  /** The state as numbers. */
+  const values = (): Vectors => {
+    if (!reader) return vectorsOf(n => state[n].data)
+    if (fetched?.of !== state)
+      throw new ModelError('The state of the training is on the device', 'Call fetch() after the last step.')
+    return fetched.vectors
+  }
   const hyper = new Float32Array(hyperLength)
   const results = {
     loss: runtime.tensor(new Float32Array(1), []),
@@ -131,27 +159,56 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
         targets: require('Targets', targets, tShape),
         hyper: runtime.tensor(hyperVector({ ...defaultHyper, ...stepHyper }, count + 1, hyper), [hyperLength])
       }
-      const fetches = Object.fromEntries(stateNames.map(n => [`next.${n}`, spare[n]]))
-      const out = await session.run(feeds, { ...fetches, ...results })
+      const fetches =
+        spare && Object.fromEntries(stateNames.map(n => [`next.${n}`, (spare as State)[n]] as const))
+      const out = await session.run(feeds, fetches ? { ...fetches, ...results } : undefined)
       const [loss, gradientNorm] = [out.loss.data[0], out.gradientNorm.data[0]]
-      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
-        return { status: 'diverged', step: count, loss, gradientNorm }
       const next = Object.fromEntries(stateNames.map(n => [n, out[`next.${n}`]])) as State
-      ;[state, spare] = [next, state]
-      return { status: 'ok', step: ++count, loss, gradientNorm }
+      const finite = Number.isFinite(loss) && Number.isFinite(gradientNorm)
+      const left = finite ? state : next
+      if (finite) state = next
+      if (spare) spare = left
+      else for (const n of stateNames) left[n].dispose?.()
+      return finite
+        ? { status: 'ok', step: ++count, loss, gradientNorm }
+        : { status: 'diverged', step: count, loss, gradientNorm }
     },
-    parameters: () => state.parameters.data.slice(),
-    averagedParameters: () => state.average.data.slice(),
-    checkpoint: () =>
-      writeCheckpoint(
+    async fetch() {
+      if (reader && fetched?.of !== state) fetched = { of: state, vectors: await reader.read(state) }
+    },
+    parameters: () => values().parameters.slice(),
+    averagedParameters: () => values().average.slice(),
+    checkpoint(note) {
+      const vectors = values()
+      return writeCheckpoint(
         spec,
         count,
-        stateNames.map(n => state[n].data)
-      ),
+        stateNames.map(n => vectors[n]),
+        note
+      )
+    },
     restore(bytes) {
-      const { step, vectors } = readCheckpoint(spec, bytes, stateNames.length, total)
+      const { step, vectors, note } = readCheckpoint(spec, bytes, stateNames.length, total)
       state = Object.fromEntries(stateNames.map((n, i) => [n, vector(vectors[i])])) as State
       count = step
+      return note
+    },
+    async release() {
+      await session.release()
+      await reader?.release()
+    }
+  }
+}
+
+/** A graph that hands the state through, for a device's tensors can be read as the outputs of a session only. */
+async function stateReader(runtime: Runtime, total: number, provider: string | undefined) {
+  const graph = createGraph()
+  for (const n of stateNames) graph.output(`${n}.out`, scale(graph.input(n, [total]), 1))
+  const session = await runtime.createSession(graph.toOnnx(), { provider })
+  return {
+    async read(state: State): Promise<Vectors> {
+      const out = await session.run(state)
+      return vectorsOf(n => out[`${n}.out`].data)
     },
     release: () => session.release()
   }

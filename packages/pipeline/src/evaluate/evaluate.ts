@@ -27,6 +27,7 @@ import type { Patient } from '../patient/bundle.js'
 import type { Registrar } from '../register/registrar.js'
 import type { EvaluatedView, Evaluation, OnProgress, Registration } from '../types.js'
 import { VERSION } from '../version.js'
+import { summariseInitial, summariseTimings } from './initial-summary.js'
 
 export interface EvaluateOptions {
   /** 81: the paper's grid; 27: a third of it that meets every level of every axis; any other number: random views of its range. */
@@ -107,6 +108,8 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
     views: rows,
     initial: initial.length > 0 ? summarise(initial, patient.detector) : null,
     final: final.length > 0 ? summarise(final, patient.detector) : null,
+    init: summariseInitial(rows, patient.detector),
+    timings: summariseTimings(rows),
     successes: final.filter(e => fulfils(e, success)).length,
     seconds: (performance.now() - started) / 1000
   }

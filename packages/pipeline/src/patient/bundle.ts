@@ -1,57 +1,23 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BundleError, type Detector, type Vec3, type Volume } from '@raypose/core'
+import {
+  BundleError,
+  type Detector,
+  type Mat3,
+  type Vec3,
+  type View,
+  type ViewWeights,
+  type Volume,
+  weightsForView
+} from '@raypose/core'
 import { readNrrd, writeNrrd } from '@raypose/formats'
 import { loadWeights, type Network, saveWeights } from '@raypose/network'
-import { z } from 'zod'
 import { writeFileAtomic, writeJsonAtomic } from '../files/atomic.js'
 import { sha256 } from '../files/hash.js'
 import { VERSION } from '../version.js'
+import { AGAIN, manifestIntegrity, PATIENT_FORMAT, type PatientManifest, parseManifest } from './manifest.js'
 
-/** Of the folder's layout and of the manifest; a change that older programs cannot read raises it. */
-export const PATIENT_FORMAT = 1
-
-const vec3 = z.tuple([z.number(), z.number(), z.number()])
-const vec2 = z.tuple([z.number(), z.number()])
-const fileEntry = z.object({ sha256: z.string(), bytes: z.number() })
-
-const landmarkSchema = z.object({
-  name: z.string(),
-  /** m′, LPS mm. */
-  point: vec3,
-  /** `rays`: from back-projection; `prior`: the rays did not agree, so the shape prior placed it. */
-  source: z.enum(['rays', 'prior']),
-  reason: z.string().optional(),
-  rays: z.number(),
-  pairs: z.number(),
-  spreadMm: z.number().nullable(),
-  surfaceDistanceMm: z.number().nullable(),
-  priorResidualMm: z.number().nullable(),
-  /** Median error of N′ on the validation views, mm at the isocentre. */
-  validationMm: z.number().nullable(),
-  /** Factor on its weight when a pose is computed. */
-  weight: z.number()
-})
-
-const manifestSchema = z.object({
-  format: z.literal('raypose-patient'),
-  formatVersion: z.literal(PATIENT_FORMAT),
-  version: z.string(),
-  created: z.string(),
-  isocenter: vec3,
-  detector: z.object({ sdd: z.number(), pixel: vec2, size: vec2, principalPoint: vec2 }),
-  landmarks: z.array(landmarkSchema),
-  /** Where everything came from and with which options. */
-  provenance: z.record(z.string(), z.unknown()),
-  /** Accuracy of N and of N′ on the validation views. */
-  validation: z.record(z.string(), z.unknown()),
-  /** Training loss as [step, loss]. */
-  curve: z.array(z.tuple([z.number(), z.number()])),
-  files: z.object({ network: fileEntry, volume: fileEntry })
-})
-
-export type PatientManifest = z.infer<typeof manifestSchema>
-export type PatientLandmark = z.infer<typeof landmarkSchema>
+export { PATIENT_FORMAT, type PatientLandmark, type PatientManifest } from './manifest.js'
 
 const NAMES = { manifest: 'manifest.json', network: 'network.rpw', volume: 'ct.nrrd' } as const
 
@@ -62,7 +28,12 @@ export interface Patient {
   readonly isocenter: Vec3
   /** M′, LPS mm. */
   readonly landmarks: readonly Vec3[]
+  /** Of each landmark, over all views. */
   readonly weights: readonly number[]
+  /** By where the C-arm stands; see {@link landmarkWeights}. */
+  readonly viewWeights: ViewWeights | null
+  /** From the CT file's coordinates to LPS: `p_lps = lpsFromCt · p_ct`. */
+  readonly lpsFromCt: Mat3
   readonly network: Network
   /** The CT around the pelvis, HU. */
   readonly volume: Volume<Int16Array>
@@ -70,33 +41,53 @@ export interface Patient {
   readonly sha256: string
 }
 
-/** Writes a patient folder; the manifest comes last, so a folder that has one is whole. */
-export async function writePatient(
-  folder: string,
-  parts: Omit<PatientManifest, 'format' | 'formatVersion' | 'version' | 'created' | 'files'> & {
-    network: Network
-    volume: Volume<Int16Array>
+/** Weights of a patient's landmarks for a view that is known roughly, as from a first pose; without one, those over all views. */
+export function landmarkWeights(patient: Patient, view?: Pick<View, 'alpha' | 'gamma'>): readonly number[] {
+  if (!view || !patient.viewWeights) return patient.weights
+  // A landmark without weight over all views is not to be used in any.
+  return weightsForView(patient.viewWeights, view).map((w, i) => (patient.weights[i] > 0 ? w : 0))
+}
+
+/** What {@link writePatient} is given: the manifest less what it adds itself. */
+export type PatientParts = Omit<
+  PatientManifest,
+  | 'format'
+  | 'formatVersion'
+  | 'version'
+  | 'created'
+  | 'files'
+  | 'integrity'
+  | 'lpsFromCt'
+  | 'notes'
+  | 'validationCurve'
+  | 'worstViews'
+> &
+  Partial<Pick<PatientManifest, 'lpsFromCt' | 'notes' | 'validationCurve' | 'worstViews'>> & {
+    readonly network: Network
+    readonly volume: Volume<Int16Array>
   }
-): Promise<PatientManifest> {
+
+/** Writes a patient folder; the manifest comes last, so a folder that has one is whole. */
+export async function writePatient(folder: string, parts: PatientParts): Promise<PatientManifest> {
   const { network, volume, ...rest } = parts
   const networkBytes = saveWeights(network)
   const volumeBytes = writeNrrd(volume, { gzip: false })
   await writeFileAtomic(join(folder, NAMES.network), networkBytes)
   await writeFileAtomic(join(folder, NAMES.volume), volumeBytes)
   const entry = (b: Uint8Array) => ({ sha256: sha256(b), bytes: b.byteLength })
-  const manifest: PatientManifest = {
-    format: 'raypose-patient',
-    formatVersion: PATIENT_FORMAT,
+  const manifest = {
+    format: 'raypose-patient' as const,
+    formatVersion: PATIENT_FORMAT as typeof PATIENT_FORMAT,
     version: VERSION,
     created: new Date().toISOString(),
     ...rest,
     files: { network: entry(networkBytes), volume: entry(volumeBytes) }
   }
-  await writeJsonAtomic(join(folder, NAMES.manifest), manifest)
-  return manifest
+  // Through JSON, so that what is hashed is what a reader gets.
+  const plain = JSON.parse(JSON.stringify(manifest)) as typeof manifest
+  await writeJsonAtomic(join(folder, NAMES.manifest), { ...plain, integrity: manifestIntegrity(plain) })
+  return parseManifest(folder, await readFile(join(folder, NAMES.manifest), 'utf8'))
 }
-
-const AGAIN = 'Prepare the patient again with "raypose prepare".'
 
 /**
  * Opens a patient folder.
@@ -133,32 +124,10 @@ export async function openPatient(folder: string): Promise<Patient> {
     isocenter: manifest.isocenter,
     landmarks: manifest.landmarks.map(l => l.point),
     weights: manifest.landmarks.map(l => l.weight),
+    viewWeights: manifest.viewWeights ?? null,
+    lpsFromCt: manifest.lpsFromCt,
     network: loadWeights(networkBytes),
     volume: volume as Volume<Int16Array>,
     sha256: sha256(text)
   }
-}
-
-function parseManifest(folder: string, text: string): PatientManifest {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (cause) {
-    throw new BundleError(`${join(folder, NAMES.manifest)} is not JSON`, AGAIN, { cause })
-  }
-  const version = (json as { formatVersion?: unknown } | null)?.formatVersion
-  if ((json as { format?: unknown } | null)?.format === 'raypose-patient' && version !== PATIENT_FORMAT)
-    throw new BundleError(
-      `${folder} is a patient of format ${String(version)}; this program reads format ${PATIENT_FORMAT}`,
-      'Prepare the patient again, or use the version of Raypose that wrote it.'
-    )
-  const parsed = manifestSchema.safeParse(json)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new BundleError(
-      `${join(folder, NAMES.manifest)} is not a patient's manifest: ${issue.path.join('.') || 'it'} ${issue.message}`,
-      AGAIN
-    )
-  }
-  return parsed.data
 }

@@ -1,7 +1,10 @@
 import {
+  type BoneWindow,
   boneSurface,
   createWasmRenderer,
+  type Detection,
   type Detector,
+  findConfusions,
   fitShapePrior,
   gridViews,
   nearestPoint,
@@ -16,17 +19,21 @@ import {
   type Volume
 } from '@raypose/core'
 import type { Detector as LandmarkDetector } from '@raypose/network'
-import type { PatientLandmark } from '../patient/bundle.js'
+import type { PatientLandmark } from '../patient/manifest.js'
 import type { OnProgress } from '../types.js'
+import { isInside } from './intake.js'
 import { cameraAt } from './locate.js'
 import type { PrepareSettings } from './options.js'
 
 /** Fewest landmarks that must agree with the shape prior for a patient to be prepared. */
 const LEAST_LANDMARKS = 8
+/** Agreement with the prior where the recipe does not gate by it, mm. */
+const AGREE_MM = 20
 
 /**
  * Phases 2a and 2b (paper section 2): N on the K views, rays back-projected and merged, moved to the bone's surface. A landmark whose
- * rays do not agree, or which lies where no pelvis has it, is placed by the shape prior and then moved to the surface.
+ * rays do not agree, which was taken for another, or which lies where no pelvis has it, is placed by the shape prior and then moved to
+ * the surface; one that lies beyond the scan gets no weight.
  * @param check called between views; throws to stop
  * @throws VolumeError without bone in the window; PoseError if too few landmarks agree
  */
@@ -43,38 +50,52 @@ export async function patientLandmarks(
   const views = gridViews(o.views)
   const cameras = views.map(v => cameraAt(detector, v, isocenter))
   const renderer = createWasmRenderer(prepared)
-  const detections: Awaited<ReturnType<LandmarkDetector['detect']>> = []
-  for (const [i, camera] of cameras.entries()) {
-    check()
-    onProgress?.({ stage: `Detecting landmarks in ${cameras.length} views`, fraction: i / cameras.length })
-    detections.push(...(await network.detect([renderer.render(camera).data])))
+  const detections: Detection[][] = []
+  try {
+    for (const [i, camera] of cameras.entries()) {
+      check()
+      onProgress?.({ stage: `Detecting landmarks in ${cameras.length} views`, fraction: i / cameras.length })
+      detections.push(...(await network.detect([renderer.render(camera).data])))
+    }
+  } finally {
+    renderer.dispose()
   }
-  renderer.dispose()
   onProgress?.({ stage: 'Back-projecting landmarks onto the bone', fraction: 0 })
-  const surface = pointCells(boneSurface(volume, { window: o.boneWindow }))
+  const surface = pointCells(boneSurface(volume, { window: o.boneWindow as BoneWindow }))
   const found = refineLandmarks(detections, cameras, surface, { backProjection: o.backProjection })
-  const trust = found.map(l => Math.max(0.05, l.rays.support || 0))
+  const points = found.map(l => l.point)
   const fit = fitShapePrior(
     pelvisLandmarkPrior(),
-    found.map(l => l.point),
-    trust
+    points,
+    found.map(l => Math.max(0.05, l.rays.support || 0))
   )
   // Points that lie to each other as landmarks of a pelvis do: anything else gives points too, but not such ones.
-  const agreeing = fit ? fit.residuals.filter(r => r <= o.priorGateMm).length : 0
+  const agreeing = fit
+    ? fit.residuals.filter((r, i) => r <= AGREE_MM && isInside(volume, fit.landmarks[i])).length
+    : 0
   if (!fit || agreeing < LEAST_LANDMARKS)
     throw new PoseError(
-      `Only ${agreeing} of ${found.length} landmarks were found in 3D where a pelvis has them`,
+      `Only ${agreeing} of ${found.length} landmarks were found in 3D where a pelvis has them, within the scan`,
       'Check that the CT holds a whole pelvis; give its centre with --isocenter, or a better model with --model.'
     )
+  const mixedUp = new Map(
+    o.findConfusions
+      ? findConfusions(PELVIS_LANDMARKS, points, fit.landmarks).map(c => [c.landmark, c.reason])
+      : []
+  )
   return found.map((l, i) => {
     const residual = fit.residuals[i]
     const far = l.point !== null && residual > o.priorGateMm
-    if (l.point && !far) return entry(i, l, l.point, residual, 'rays')
-    const near = nearestPoint(surface, fit.landmarks[i], o.priorGateMm)
-    const reason = far
-      ? `${residual.toFixed(0)} mm from where the shape prior has it`
-      : (l.reason ?? 'its rays do not agree')
-    return entry(i, l, near?.point ?? fit.landmarks[i], residual, 'prior', reason)
+    const inside = isInside(volume, fit.landmarks[i])
+    const reason =
+      l.point === null
+        ? (l.reason ?? 'its rays do not agree')
+        : (mixedUp.get(i) ??
+          (far ? `${residual.toFixed(0)} mm from where the shape prior has it` : undefined))
+    if (l.point && !reason) return entry(i, l, l.point, residual, 'rays', inside || isInside(volume, l.point))
+    const near = inside ? nearestPoint(surface, fit.landmarks[i], AGREE_MM) : null
+    const placed = entry(i, l, near?.point ?? fit.landmarks[i], residual, 'prior', inside, reason)
+    return o.fillFromPrior ? placed : { ...placed, weight: 0 }
   })
 }
 
@@ -84,21 +105,25 @@ function entry(
   point: Vec3,
   residual: number,
   source: 'rays' | 'prior',
+  inside: boolean,
   reason?: string
 ): PatientLandmark {
   const known = (x: number) => (Number.isFinite(x) ? x : null)
   const { name, side } = PELVIS_LANDMARKS.landmarks[i]
+  const why = [reason, inside ? null : 'it lies beyond the scan'].filter(Boolean).join('; ')
   return {
     name: `${name} ${side}`,
     point: [point[0], point[1], point[2]],
     source,
-    ...(reason ? { reason } : {}),
+    ...(why ? { reason: why } : {}),
+    inside,
     rays: l.rays.rays,
     pairs: l.rays.pairs,
+    support: known(l.rays.support),
     spreadMm: known(l.rays.spread),
     surfaceDistanceMm: known(l.surfaceDistance),
     priorResidualMm: known(residual),
     validationMm: null,
-    weight: 1
+    weight: inside ? 1 : 0
   }
 }

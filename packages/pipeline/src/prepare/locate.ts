@@ -5,13 +5,19 @@ import {
   DEGREE,
   type Detection,
   type Detector,
+  distance,
   fitShapePrior,
   fittedCentre,
-  indexToLps,
+  IDENTITY3,
+  type Mat3,
+  mulMat3,
+  mulMat3Vec3,
   pelvisLandmarkPrior,
   poseFromView,
   type Renderer,
   resampleVolume,
+  type ShapeFit,
+  type ShapePrior,
   type Vec3,
   type View,
   type Volume,
@@ -19,127 +25,271 @@ import {
 } from '@raypose/core'
 import type { Detector as LandmarkDetector } from '@raypose/network'
 import type { OnProgress } from '../types.js'
+import { boneCentres } from './bone-centres.js'
+import { HALF_TURN, ORIENTATIONS, turnVolume } from './orientation.js'
 
 export interface Located {
+  /** Rotation from the CT file's coordinates to LPS; the identity where the file is right. */
+  readonly lpsFromCt: Mat3
   /** The C-arm's isocentre: the middle of the pelvis's landmarks, LPS mm. */
   readonly isocenter: Vec3
-  /** Sum of the confidences in the best front view: how sure the network is of the place, out of Ω. */
-  readonly score: number
+  /** Landmarks that back-project to where a pelvis has them, of all, and their median distance from there, mm. */
+  readonly agreeing: number
+  readonly landmarks: number
+  readonly residualMm: number
+  /** Whether the pelvis was seen at all: a given isocentre is taken without that. */
+  readonly verified: boolean
+  /** Ways of lying that were tried. */
+  readonly orientationsTried: number
 }
 
 /** Voxel size for looking: enough for a DRR of 1.6 mm pixels, and quick. */
-const LOOK_MM = 2
-/** Height between two looks, mm. */
-const STEP_MM = 20
-/** Below this sum of confidences (of 23) no pelvis is there. */
-const LEAST_SCORE = 3
+const LOOK_MM = 2.5
+/** Height between two looks, mm: the network is trained for ±40 mm. */
+const STEP_MM = 25
+/** A place where the network is surest is worth a closer look from this sum of confidences on; so many are looked at. */
+const LEAST_SCORE = 2
+const CLOSER_LOOKS = 3
+/** Nearer than this, two heights are the same place, mm. */
+const APART_MM = 60
+/** Sideways steps about the middle of the bone, which an arm or a table moves, mm. */
+const SIDEWAYS = [0, -45, 45]
+/** A landmark agrees when it lies this near to the fitted prior, mm, and this share of its rays meets there. */
+const AGREE_MM = 15
+const AGREE_SUPPORT = 0.4
+/** Least number of landmarks that agree, and how many times those of the mirrored pelvis: measured, a pelvis has 19 to 23 of 23 (three times its mirror image), all else at most 7. */
+const LEAST_AGREEING = 9
+const OVER_MIRROR = 1.5
+/** Rounds of moving to the middle of the landmarks, and the move that ends them, mm. */
+const ROUNDS = 5
+const SETTLED_MM = 4
+
+const fan = (heights: readonly number[]): View[] =>
+  [-35, -17, 0, 17, 35].flatMap(gamma =>
+    heights.map(z => ({ alpha: 0, beta: 0, gamma: gamma * DEGREE, translation: [0, 0, z] as Vec3 }))
+  )
+/** A first impression, and the views of a closer look. */
+const FEW_VIEWS = fan([0])
+const VIEWS = fan([-25, 0, 25])
+/** Landmarks that must agree at first for a closer look: a third of what a pelvis that is cut in half shows. */
+const AT_FIRST = 5
+
+const FRONT: View = { alpha: 0, beta: 0, gamma: 0, translation: [0, 0, 0] }
+
+export interface LocateOptions {
+  /** Middle of the pelvis in the CT's coordinates, mm: only the way of lying is looked for there. */
+  readonly isocenter?: Vec3
+  readonly onProgress?: OnProgress
+  /** Called between views; throws to stop. */
+  readonly check?: () => void
+}
 
 /**
- * Finds the pelvis in a CT: front views at every height, the one where the network is surest, then twice the
- * middle of the landmarks back-projected from a few views around it.
- * @param check called between views; throws to stop
- * @throws VolumeError if there is no bone, or no height where the network sees a pelvis
+ * Finds the pelvis in a CT of any extent and the way its patient lies: front views at every height, the heights where the network is
+ * surest, and there landmarks back-projected from 15 views. Points of a pelvis lie to each other as the shape prior has them; the
+ * mirror image of the prior fits instead where the views came from the back. The file's own orientation is tried first, others by
+ * quarter turns only if it shows no pelvis.
+ *
+ * @throws VolumeError without bone, or where no orientation shows a pelvis
  */
 export async function locatePelvis(
   volume: Volume,
   network: LandmarkDetector,
   detector: Detector,
-  onProgress?: OnProgress,
-  check: () => void = () => {}
+  options: LocateOptions = {}
 ): Promise<Located> {
+  const { isocenter, onProgress, check = () => {} } = options
   const coarse = volume.spacing.some(s => s < LOOK_MM / 1.5)
-    ? resampleVolume(volume, { spacing: LOOK_MM })
+    ? resampleVolume(volume, { spacing: volume.spacing.map(s => Math.max(s, LOOK_MM)) as unknown as Vec3 })
     : volume
-  const renderer = createWasmRenderer(coarse)
-  try {
-    const candidates = candidateCentres(coarse)
-    let best: Located | null = null
-    for (const [i, centre] of candidates.entries()) {
+  let best: Sighting | null = null
+  let score = 0
+  for (const [n, orientation] of ORIENTATIONS.entries()) {
+    const report = (fraction: number) => {
       check()
-      onProgress?.({ stage: 'Looking for the pelvis', fraction: i / candidates.length })
-      const [found] = await look(renderer, network, detector, centre, [front(0, 0)])
-      const score = found.reduce((s, d) => s + d.confidence, 0)
-      if (!best || score > best.score) best = { isocenter: centre, score }
+      onProgress?.({
+        stage: 'Looking for the pelvis',
+        fraction: (n + fraction) / ORIENTATIONS.length,
+        ...(n > 0 ? { detail: `orientation ${n + 1} of ${ORIENTATIONS.length}` } : {})
+      })
     }
-    if (!best || best.score < LEAST_SCORE)
-      throw new VolumeError(
-        `No pelvis was found in the CT: the network is sure of ${(best?.score ?? 0).toFixed(1)} of its landmarks at best`,
-        'Give a CT of a pelvis, or its centre with --isocenter x,y,z (LPS mm).'
-      )
-    let isocenter = best.isocenter
-    for (let round = 0; round < 3; round++) {
-      const views = [-35, -17, 0, 17, 35].flatMap(g => [-25, 0, 25].map(z => front(g * DEGREE, z)))
-      const found = await look(renderer, network, detector, isocenter, views)
-      const cameras = views.map(v => cameraAt(detector, v, isocenter))
-      const points = backProject(found, cameras)
-      const fit = fitShapePrior(
-        pelvisLandmarkPrior(),
-        points.map(p => p.point),
-        points.map(p => Math.max(0.05, p.support || 0))
-      )
-      if (!fit) break
-      isocenter = fittedCentre(fit)
+    const scene = openScene(turnVolume(coarse, orientation), network, detector, report)
+    try {
+      const places = isocenter
+        ? [{ centre: mulMat3Vec3(orientation, isocenter), score: Number.POSITIVE_INFINITY }]
+        : await promisingPlaces(scene)
+      for (const place of places) {
+        if (!isocenter) score = Math.max(score, place.score)
+        let seen = await approach(scene, place.centre)
+        let turn = orientation
+        if (seen && seen.mirrored > seen.agreeing) {
+          // Seen from the back: look again from the front.
+          turn = mulMat3(HALF_TURN, orientation)
+          const other = openScene(turnVolume(coarse, turn), network, detector, report)
+          seen = await approach(other, mulMat3Vec3(HALF_TURN, seen.centre)).finally(other.dispose)
+        }
+        if (!seen) continue
+        if (isPelvis(seen))
+          return {
+            lpsFromCt: turn,
+            isocenter: isocenter ? mulMat3Vec3(turn, isocenter) : seen.centre,
+            agreeing: seen.agreeing,
+            landmarks: seen.fit.residuals.length,
+            residualMm: seen.residualMm,
+            verified: true,
+            orientationsTried: n + 1
+          }
+        if (!best || seen.agreeing > best.agreeing) best = seen
+      }
+    } finally {
+      scene.dispose()
     }
-    return { isocenter, score: best.score }
-  } finally {
-    renderer.dispose()
   }
+  if (isocenter)
+    return {
+      lpsFromCt: IDENTITY3,
+      isocenter,
+      agreeing: best?.agreeing ?? 0,
+      landmarks: network.spec.landmarks,
+      residualMm: best?.residualMm ?? Number.NaN,
+      verified: false,
+      orientationsTried: ORIENTATIONS.length
+    }
+  throw new VolumeError(
+    `No pelvis was found in the CT: whichever way it is turned, at most ${best?.agreeing ?? 0} of ${network.spec.landmarks} landmarks lie to each other as those of a pelvis (at least ${LEAST_AGREEING} should; summed confidence ${score.toFixed(1)} at best)`,
+    'Give a CT that shows the pelvis, in Hounsfield units; if it does, give its middle with --isocenter x,y,z (mm in the coordinates of the CT).'
+  )
 }
 
-const front = (gamma: number, z: number): View => ({ alpha: 0, beta: 0, gamma, translation: [0, 0, z] })
+/** A volume to look at, one way up. */
+interface Scene {
+  readonly volume: Volume
+  readonly look: (centre: Vec3, views: readonly View[]) => Promise<Detection[][]>
+  readonly camera: (view: View, centre: Vec3) => Camera
+  readonly report: (fraction: number) => void
+  readonly dispose: () => void
+}
+
+function openScene(
+  volume: Volume,
+  network: LandmarkDetector,
+  detector: Detector,
+  report: (fraction: number) => void
+): Scene {
+  const renderer: Renderer = createWasmRenderer(volume, { quality: 'fast' })
+  const camera = (view: View, centre: Vec3) => cameraAt(detector, view, centre)
+  return {
+    volume,
+    camera,
+    look: (centre, views) => network.detect(views.map(v => renderer.render(camera(v, centre)).data)),
+    report,
+    dispose: () => renderer.dispose()
+  }
+}
 
 export const cameraAt = (detector: Detector, view: View, isocenter: Vec3): Camera => ({
   detector,
   cameraFromLps: poseFromView(view, isocenter)
 })
 
-async function look(
-  renderer: Renderer,
-  network: LandmarkDetector,
-  detector: Detector,
-  centre: Vec3,
-  views: readonly View[]
-): Promise<Detection[][]> {
-  return network.detect(views.map(v => renderer.render(cameraAt(detector, v, centre)).data))
+interface Place {
+  readonly centre: Vec3
+  /** Sum of the confidences in a front view. */
+  readonly score: number
 }
 
-/** A centre for each height: the centroid of bone there, a little in front of it, since the pelvis is a ring open to the front. */
-function candidateCentres(v: Volume): Vec3[] {
-  const [ni, nj, nk] = v.size
-  const up = [0, 1, 2].reduce((b, a) => (Math.abs(v.direction[6 + a]) > Math.abs(v.direction[6 + b]) ? a : b))
-  const layers = v.size[up]
-  const sum = new Float64Array(layers * 4)
-  const index = [0, 0, 0]
-  for (let k = 0; k < nk; k++)
-    for (let j = 0; j < nj; j++)
-      for (let i = 0; i < ni; i++) {
-        if (v.data[(k * nj + j) * ni + i] < 250) continue
-        index[0] = i
-        index[1] = j
-        index[2] = k
-        const o = index[up] * 4
-        sum[o] += i
-        sum[o + 1] += j
-        sum[o + 2] += k
-        sum[o + 3]++
-      }
-  const step = STEP_MM / v.spacing[up]
-  const reach = Math.round(30 / v.spacing[up])
-  const centres: Vec3[] = []
-  for (let at = step / 2; at < layers; at += step) {
-    const s = [0, 0, 0, 0]
-    for (let l = Math.max(0, Math.round(at) - reach); l <= Math.min(layers - 1, Math.round(at) + reach); l++)
-      for (let c = 0; c < 4; c++) s[c] += sum[l * 4 + c]
-    if (s[3] < 200) continue
-    const middle: [number, number, number] = [s[0] / s[3], s[1] / s[3], s[2] / s[3]]
-    middle[up] = at
-    const p = indexToLps(v, middle)
-    centres.push([p[0], p[1] - 20, p[2]])
+/** The heights where the network is surest, best first, each moved sideways to where it is surest. */
+async function promisingPlaces(scene: Scene): Promise<Place[]> {
+  const look = async (centre: Vec3): Promise<Place> => {
+    const [found] = await scene.look(centre, [FRONT])
+    return { centre, score: found.reduce((s, d) => s + d.confidence, 0) }
   }
-  if (centres.length === 0)
-    throw new VolumeError(
-      'The CT holds no bone: nothing above 250 HU',
-      'Check that the values are Hounsfield units and the volume is a CT.'
+  const centres = boneCentres(scene.volume, STEP_MM)
+  const places: Place[] = []
+  for (const [i, centre] of centres.entries()) {
+    scene.report((0.7 * i) / centres.length)
+    places.push(await look(centre))
+  }
+  places.sort((a, b) => b.score - a.score)
+  const chosen: Place[] = []
+  for (const p of places)
+    if (
+      p.score >= LEAST_SCORE &&
+      chosen.length < CLOSER_LOOKS &&
+      chosen.every(c => Math.abs(c.centre[2] - p.centre[2]) > APART_MM)
     )
-  return centres
+      chosen.push(p)
+  const moved: Place[] = []
+  for (const p of chosen) {
+    scene.report(0.75)
+    let best = p
+    for (const x of SIDEWAYS.slice(1)) {
+      const other = await look([p.centre[0] + x, p.centre[1], p.centre[2]])
+      if (other.score > best.score) best = other
+    }
+    moved.push(best)
+  }
+  return moved.sort((a, b) => b.score - a.score)
+}
+
+interface Sighting {
+  readonly centre: Vec3
+  readonly fit: ShapeFit
+  /** Landmarks that agree with the prior and with its mirror image. */
+  readonly agreeing: number
+  readonly mirrored: number
+  readonly residualMm: number
+}
+
+const isPelvis = (s: Sighting): boolean =>
+  s.agreeing >= LEAST_AGREEING && s.agreeing >= OVER_MIRROR * s.mirrored
+
+const PRIOR = pelvisLandmarkPrior()
+const flip = (p: Vec3): Vec3 => [p[0], -p[1], p[2]]
+/** Front and back exchanged: what landmarks look like whose sides were named from behind. */
+const MIRRORED: ShapePrior = { mean: PRIOR.mean.map(flip), modes: PRIOR.modes.map(m => m.map(flip)) }
+
+/** Moves to the middle of the landmarks as long as more of them agree. Null where too few do from the start. */
+async function approach(scene: Scene, start: Vec3): Promise<Sighting | null> {
+  let best = await sight(scene, start, FEW_VIEWS)
+  if (!best || strength(best) < AT_FIRST) return best
+  for (let round = 0; round < ROUNDS; round++) {
+    scene.report(0.8 + (0.2 * round) / ROUNDS)
+    const from: Vec3 = best.centre
+    const seen = await sight(scene, from, VIEWS)
+    if (!seen || (round > 0 && strength(seen) < strength(best))) break
+    best = seen
+    if (distance(seen.centre, from) < SETTLED_MM) break
+  }
+  return best
+}
+
+const strength = (s: Sighting): number => Math.max(s.agreeing, s.mirrored)
+
+/** What a look from these views comes to. Null with fewer points than a shape can be fitted to. */
+async function sight(scene: Scene, centre: Vec3, views: readonly View[]): Promise<Sighting | null> {
+  const found = await scene.look(centre, views)
+  const points = backProject(
+    found,
+    views.map(v => scene.camera(v, centre)),
+    { method: 'robust' }
+  )
+  const [fit, mirror] = [PRIOR, MIRRORED].map(prior =>
+    fitShapePrior(
+      prior,
+      points.map(p => p.point),
+      points.map(p => Math.max(0.05, p.support || 0))
+    )
+  )
+  if (!fit || !mirror) return null
+  const agreed = (f: ShapeFit) =>
+    f.residuals.filter((r, i) => r <= AGREE_MM && points[i].support >= AGREE_SUPPORT)
+  const [agreeing, mirrored] = [agreed(fit), agreed(mirror)]
+  return {
+    centre: fittedCentre(mirrored.length > agreeing.length ? mirror : fit),
+    fit,
+    agreeing: agreeing.length,
+    mirrored: mirrored.length,
+    residualMm: [...agreeing].sort((a, b) => a - b)[agreeing.length >> 1] ?? Number.NaN
+  }
 }

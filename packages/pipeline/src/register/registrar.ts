@@ -1,26 +1,23 @@
 import {
   binImage,
-  binnedDetector,
-  type Camera,
-  centredDetector,
-  createWasmRenderer,
   type Detector,
   type Image,
+  type IntensityRegistration,
   imageRange,
-  poseFromLandmarks,
-  project,
+  type Mat4,
+  PoseError,
   type Renderer,
   registerIntensity,
-  resampleToDetector,
-  resampleVolume,
-  toDetectorPixel,
   type Vec3,
-  type Volume,
+  viewFromPose,
   XrayError
 } from '@raypose/core'
 import { createDetector } from '@raypose/network'
-import type { Patient } from '../patient/bundle.js'
-import type { DetectedLandmark, OnProgress, Registration } from '../types.js'
+import { landmarkWeights, type Patient } from '../patient/bundle.js'
+import type { OnProgress, Registration } from '../types.js'
+import { type InitialPosePatient, initialPose, normaliseXray } from './initial/initial-pose.js'
+import { type InitialPose, PLAIN_READING, type XrayReading } from './initial/types.js'
+import { prepareRefinement, type RefinementVolume, refineViews, workingDetector } from './refine.js'
 
 export type SimilarityName = 'ncc' | 'lncc' | 'gncc'
 
@@ -32,6 +29,10 @@ export interface RegistrarOptions {
 }
 
 export interface RegisterCall {
+  /** What is known of the picture; by default that it holds line integrals, bone bright, not mirrored. */
+  readonly reading?: XrayReading
+  /** Goes on where the confidence of the initial pose says no. */
+  readonly evenIfUnlikely?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
 }
@@ -42,125 +43,160 @@ export interface Registrar {
   readonly renderer: Renderer
   /**
    * Phase 3 (paper section 2): landmarks, pose, intensity-based registration.
-   * @param image line integrals, bone bright (see {@link lineIntegrals})
-   * @throws XrayError for an empty or constant image; PoseError if no pose can be computed
+   * @param image values as `call.reading` says, else line integrals, bone bright (see {@link lineIntegrals})
+   * @throws XrayError for an empty or constant image; PoseError where the X-ray does not show the prepared anatomy
    */
   register(image: Image, detector: Detector, call?: RegisterCall): Promise<Registration>
+  /**
+   * Phase 3 up to the refinement: never throws for an X-ray of something else, but says so.
+   * @throws XrayError for an empty or constant image
+   */
+  initialPose(image: Image, detector: Detector, reading?: XrayReading): Promise<InitialPose>
   dispose(): Promise<void>
 }
 
-/**
- * Voxel size that DRRs are rendered from while registering. The similarity is no worse than with the scanner's own voxels, a DRR takes
- * a third of the time, and coarse pyramid levels alias less.
- */
-const RENDER_MM = 1.6
-
 /** DRRs that a registration usually takes, for the progress bar. */
-const EXPECTED_EVALUATIONS = 260
-
-/** Pixel size at the isocentre's ray slope that registration works at: finer only costs time. */
-const WORKING_PIXEL = 1.6 / 1200
+const EXPECTED_EVALUATIONS = 200
 
 /** Opens sessions and prepares the volume; an X-ray then takes about a second. */
 export async function createRegistrar(patient: Patient, options: RegistrarOptions = {}): Promise<Registrar> {
   const { similarity, threads = 2 } = options
   const network = await createDetector(patient.network, { threads })
-  const renderer = createWasmRenderer(renderingVolume(patient.volume))
+  const ct = prepareRefinement(patient.volume)
+  const { renderer } = ct
+  const known: InitialPosePatient = {
+    network,
+    renderer,
+    landmarks: patient.landmarks,
+    names: patient.manifest.landmarks.map(l => l.name),
+    weightsFor: pose => landmarkWeights(patient, pose ? viewFromPose(pose, patient.isocenter) : undefined),
+    isocenter: patient.isocenter,
+    trained: patient.detector
+  }
   return {
     patient,
     renderer,
-    async register(image, detector, call = {}) {
+    async initialPose(image, detector, reading) {
+      assertXray(image, detector)
+      return initialPose(known, image, detector, reading)
+    },
+    async register(stored, storedDetector, call = {}) {
       const started = performance.now()
       const seconds = (since: number) => (performance.now() - since) / 1000
-      assertXray(image, detector)
-      const eye = networkDetector(patient.detector, detector)
-      const input = resampleToDetector(image, detector, eye)
+      assertXray(stored, storedDetector)
       call.onProgress?.({ stage: 'Detecting landmarks', fraction: 0 })
-      const [found] = await network.detect([input.data])
-      const detect = seconds(started)
+      const initial = await initialPose(known, stored, storedDetector, call.reading)
+      const [pose] = initial.hypotheses
+      if (!pose || !(initial.accepted || call.evenIfUnlikely)) throw refusal(initial)
 
-      let mark = performance.now()
-      const pose = poseFromLandmarks(patient.landmarks, found, eye, {
-        weights: patient.weights,
-        isocenter: patient.isocenter
-      })
-      const initialPose = seconds(mark)
-
-      mark = performance.now()
-      const factor = Math.max(1, Math.round((WORKING_PIXEL * detector.sdd) / detector.pixel[0]))
-      const working = binnedDetector(detector, factor)
-      const fixed = factor > 1 ? binImage(image, factor) : image
+      const mark = performance.now()
+      const { image, detector } =
+        (call.reading ?? PLAIN_READING) === PLAIN_READING
+          ? { image: stored, detector: storedDetector }
+          : normaliseXray(stored, storedDetector, initial.normalisation)
+      const task = {
+        signal: call.signal,
+        onProgress: (p: { evaluations: number; similarity: number }) =>
+          call.onProgress?.({
+            stage: 'Registering intensities',
+            fraction: Math.min(1, p.evaluations / EXPECTED_EVALUATIONS),
+            detail: `similarity ${p.similarity.toFixed(4)}`
+          })
+      }
       const refined = options.skipRefinement
         ? null
-        : await registerIntensity({
-            image: fixed,
-            detector: working,
-            start: pose.cameraFromLps,
-            centre: patient.isocenter,
-            renderer,
-            similarity,
-            signal: call.signal,
-            otherStarts: pose.hypotheses.slice(1, 3).map(h => h.cameraFromLps),
-            onProgress: p =>
-              call.onProgress?.({
-                stage: 'Registering intensities',
-                fraction: Math.min(1, p.evaluations / EXPECTED_EVALUATIONS),
-                detail: `similarity ${p.similarity.toFixed(4)}`
-              })
-          })
+        : similarity
+          ? refineAsPaper(renderer, similarity, patient.isocenter, image, detector, initial, task)
+          : refineDefault(ct, patient, image, detector, initial, task)
       const refine = seconds(mark)
       return {
         detector,
         initialPose: pose.cameraFromLps,
         finalPose: refined?.cameraFromLps ?? pose.cameraFromLps,
-        landmarks: describe(patient, found, eye, detector, pose),
+        landmarks: initial.detections,
         similarity: {
-          name: similarity ?? 'lncc, then gncc',
+          name: similarity ?? 'patch gradient ncc',
           before: refined?.similarityBefore ?? Number.NaN,
           after: refined?.similarityAfter ?? Number.NaN
         },
         evaluations: refined?.evaluations ?? 0,
-        reprojectionRmsMm: pose.reprojectionRms,
-        initialCovariance: Array.from(pose.covariance),
-        timings: { detect, initialPose, refine, total: seconds(started) },
+        reprojectionRmsMm: initial.confidence.evidence.reprojectionRmsMm,
+        initialCovariance: pose.covariance,
+        initial,
+        timings: {
+          detect: (initial.timings.normalise + initial.timings.detect) / 1000,
+          initialPose: (initial.timings.pose + initial.timings.verify) / 1000,
+          refine,
+          total: seconds(started)
+        },
         xray: image
       }
     },
     async dispose() {
       await network.release()
-      renderer.dispose()
+      ct.dispose()
     }
   }
 }
 
-/**
- * The volume at about {@link RENDER_MM}, ending exactly where it ended: a body cut off at the side of the scan shows as an edge in the
- * DRR, and an edge moved by a fraction of a voxel moves the pose.
- */
-function renderingVolume(volume: Volume<Int16Array>): Volume<Int16Array> {
-  if (volume.spacing.every(s => s >= RENDER_MM * 0.8)) return volume
-  const extent = volume.size.map((n, k) => (n - 1) * volume.spacing[k])
-  const size = extent.map((e, k) =>
-    Math.max(2, Math.min(volume.size[k], Math.round(e / RENDER_MM) + 1))
-  ) as unknown as Vec3
-  const spacing = extent.map((e, k) => e / (size[k] - 1)) as unknown as Vec3
-  return resampleVolume(volume, { spacing, size, origin: volume.origin })
+interface Refined {
+  readonly cameraFromLps: Mat4
+  readonly similarityBefore: number
+  readonly similarityAfter: number
+  /** DRRs rendered. */
+  readonly evaluations: number
 }
 
-/** The detector that the network was trained for, on this X-ray's source: the same ray slopes, centred on its image. */
-function networkDetector(trained: Detector, xray: Detector): Detector {
-  const scale = xray.sdd / trained.sdd
-  const d = centredDetector(xray.sdd, [trained.pixel[0] * scale, trained.pixel[1] * scale], trained.size)
-  // Centred on the image, not on the principal point: an off-centre beam still shows its whole image to the network.
-  const middle = toDetectorPixel((xray.size[0] - 1) / 2, (xray.size[1] - 1) / 2, xray, d)
-  return {
-    ...d,
-    principalPoint: [
-      d.principalPoint[0] - (middle.u - (d.size[0] - 1) / 2),
-      d.principalPoint[1] - (middle.v - (d.size[1] - 1) / 2)
-    ]
-  }
+type RefineTask = Pick<IntensityRegistration, 'signal' | 'onProgress'>
+
+/** Gauss–Newton on patches of gradients, from every hypothesis and from about the best. */
+function refineDefault(
+  ct: RefinementVolume,
+  patient: Patient,
+  image: Image,
+  detector: Detector,
+  { hypotheses, detections }: InitialPose,
+  task: RefineTask
+): Refined {
+  const xray = { image, detector, hypotheses: hypotheses.map(h => h.cameraFromLps), landmarks: detections }
+  const { renders, ...found } = refineViews(ct, [xray], patient.landmarks, patient.isocenter, task)
+  return { ...found, evaluations: renders }
 }
+
+/** BOBYQA with one similarity throughout (section 2.4 of the paper). */
+function refineAsPaper(
+  renderer: Renderer,
+  similarity: SimilarityName,
+  centre: Vec3,
+  image: Image,
+  detector: Detector,
+  { hypotheses: [best, ...others] }: InitialPose,
+  task: RefineTask
+): Refined {
+  const working = workingDetector(detector)
+  return registerIntensity({
+    ...task,
+    image: working.factor > 1 ? binImage(image, working.factor) : image,
+    detector: working.detector,
+    start: best.cameraFromLps,
+    centre,
+    renderer,
+    similarity,
+    otherStarts: others
+      .filter(h => h.kind === 'other')
+      .slice(0, 2)
+      .map(h => h.cameraFromLps)
+  })
+}
+
+/** What to tell whose X-ray gives no pose that can be trusted. */
+const refusal = ({ confidence, hypotheses }: InitialPose): PoseError =>
+  new PoseError(
+    confidence.reason,
+    hypotheses.length > 0
+      ? "Check that X-ray and patient belong together, and the X-ray's geometry; --even-if-unlikely goes on all the same."
+      : "Check that X-ray and patient belong together, and the X-ray's geometry."
+  )
 
 function assertXray(image: Image, detector: Detector): void {
   if (image.width !== detector.size[0] || image.height !== detector.size[1])
@@ -173,25 +209,4 @@ function assertXray(image: Image, detector: Detector): void {
   const { min, max } = imageRange(image)
   if (!(max > min))
     throw new XrayError(`The X-ray is empty: every pixel is ${min}`, 'Give an image that shows the patient.')
-}
-
-function describe(
-  patient: Patient,
-  found: readonly { u: number; v: number; confidence: number }[],
-  eye: Detector,
-  detector: Detector,
-  pose: ReturnType<typeof poseFromLandmarks>
-): DetectedLandmark[] {
-  const camera: Camera = { detector: eye, cameraFromLps: pose.cameraFromLps }
-  const inliers = new Set(pose.inliers)
-  return found.map((d, i) => {
-    const p = project(camera, patient.landmarks[i])
-    return {
-      name: patient.manifest.landmarks[i].name,
-      ...toDetectorPixel(d.u, d.v, eye, detector),
-      confidence: d.confidence,
-      residualMm: Math.hypot((p.u - d.u) * eye.pixel[0], (p.v - d.v) * eye.pixel[1]),
-      inlier: inliers.has(i)
-    }
-  })
 }

@@ -28,6 +28,8 @@ export function registrationJson(
     evaluations: r.evaluations,
     reprojectionRmsMm: r.reprojectionRmsMm,
     initialCovariance: r.initialCovariance,
+    initialConfidence: r.initial.confidence,
+    normalisation: r.initial.normalisation,
     timingsSeconds: r.timings,
     inputs: { xray, patient: { sha256: patient.sha256 } },
     parameters,

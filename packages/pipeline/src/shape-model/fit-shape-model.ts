@@ -96,7 +96,7 @@ export function fitPatientShape(
 }
 
 /** Bone, the landmarks of the acetabulum's lower and upper rim, and the side on which the joint's centre lies. */
-const HIP_JOINTS = [
+export const HIP_JOINTS = [
   ['left-hip', 11, 13, 1],
   ['right-hip', 10, 12, -1]
 ] as const

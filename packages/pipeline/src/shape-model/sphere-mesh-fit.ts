@@ -1,27 +1,7 @@
 import { type SphereMesh, type WedgeDistance, wedgeDistance } from '@raypose/core'
 import type { Points } from './align.js'
 
-/** Vertex normals, area-weighted, turned outward (positive enclosed volume). */
-export function vertexNormals(v: Points, faces: Uint32Array): Points {
-  const n = new Float64Array(v.length)
-  let volume = 0
-  for (let f = 0; f < faces.length; f += 3) {
-    const [a, b, c] = [faces[f] * 3, faces[f + 1] * 3, faces[f + 2] * 3]
-    const e = [v[b] - v[a], v[b + 1] - v[a + 1], v[b + 2] - v[a + 2]]
-    const g = [v[c] - v[a], v[c + 1] - v[a + 1], v[c + 2] - v[a + 2]]
-    const x = [e[1] * g[2] - e[2] * g[1], e[2] * g[0] - e[0] * g[2], e[0] * g[1] - e[1] * g[0]]
-    volume += v[a] * x[0] + v[a + 1] * x[1] + v[a + 2] * x[2]
-    for (const k of [a, b, c]) for (let d = 0; d < 3; d++) n[k + d] += x[d]
-  }
-  const sign = volume < 0 ? -1 : 1
-  for (let i = 0; i < n.length; i += 3) {
-    const l = (sign * 1) / (Math.hypot(n[i], n[i + 1], n[i + 2]) || 1)
-    n[i] *= l
-    n[i + 1] *= l
-    n[i + 2] *= l
-  }
-  return n
-}
+export { vertexNormals } from '@raypose/core'
 
 /**
  * The largest ball inside the surface that touches it at each vertex: "shrinking ball" (Ma, Bae & Choi, The Visual

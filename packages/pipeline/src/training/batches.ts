@@ -8,7 +8,7 @@ export interface BatchOptions {
   /** Standard deviation of the target Gaussians, pixels. */
   readonly sigmaPixels: number
   readonly seed: number
-  /** Rendered views kept to draw from. */
+  /** Rendered views kept to draw from; 0: no pool, every view of the source is shown once, in the source's order. */
   readonly poolSize: number
   /** Views rendered before the first batch. */
   readonly firstViews: number
@@ -54,14 +54,16 @@ export function createBatchMaker(source: ViewSource, options: BatchOptions): () 
   }
   const pixels = spec.inputWidth * spec.inputHeight
   const bins = spec.landmarks * binsPerLandmark(spec)
+  const drawn = (): TrainingView => load(pool[random.integer(pool.length)], spec.imageWidth, spec.imageHeight)
   return async () => {
+    const pooled = options.poolSize > 0
     const wanted = pool.length === 0 ? options.firstViews : options.freshViews
-    for (let i = 0; i < wanted; i++) await renew()
+    for (let i = 0; pooled && i < wanted; i++) await renew()
     const images = new Float32Array(batchSize * pixels)
     const targets = new Float32Array(batchSize * bins)
     for (let b = 0; b < batchSize; b++) {
-      const stored = load(pool[random.integer(pool.length)], spec.imageWidth, spec.imageHeight)
-      const view = options.mirror && random.chance(0.5) ? mirrored(stored, options.mirror) : stored
+      const taken = pooled ? drawn() : await source()
+      const view = options.mirror && random.chance(0.5) ? mirrored(taken, options.mirror) : taken
       const { image, points } = augmentView(view, random, { strength: options.augment })
       normaliseInput(spec, image.data, images, b * pixels)
       encodeTargets(spec, points, options.sigmaPixels, targets, b * bins)

@@ -1,9 +1,11 @@
-import type { Detector, PreparedVolume, Vec3, ViewGrid } from '@raypose/core'
+import type { Detector, PreparedVolume, Vec3, View, ViewGrid } from '@raypose/core'
 import type { NetworkSpec, StepHyper } from '@raypose/network'
 import type { BatchOptions } from './batches.js'
+import type { GridPatient } from './grid-source.js'
 import type { PopulationMember } from './population.js'
-import type { Accuracy } from './validation.js'
+import type { ValidationOutcome } from './validation.js'
 import type { Range } from './view-source.js'
+import type { PlainError } from './worker-errors.js'
 
 /** Where a feeder takes its views from: plain data, so that it can cross to a worker. */
 export type SourceConfig =
@@ -22,6 +24,8 @@ export type SourceConfig =
       readonly seed: number
       readonly detector: Detector
       readonly range: ViewGrid
+      /** Poses to draw from instead of the whole range. */
+      readonly views?: readonly View[]
       readonly bone: PreparedVolume
       readonly soft: PreparedVolume
       readonly landmarks: readonly (Vec3 | null)[]
@@ -36,6 +40,20 @@ export type SourceConfig =
       readonly members: readonly PopulationMember[]
       readonly viewsPerPatient: number
     }
+  | {
+      readonly kind: 'grid'
+      readonly seed: number
+      readonly detector: Detector
+      readonly grid: ViewGrid
+      readonly patients: readonly GridPatient[]
+      /** Views that an earlier part of the training has had. */
+      readonly start: number
+    }
+  | {
+      readonly kind: 'mixture'
+      readonly seed: number
+      readonly parts: readonly { readonly weight: number; readonly source: SourceConfig }[]
+    }
 
 /** Images to validate on, with where the landmarks are (NaN: not in the image). */
 export interface ValidationSet {
@@ -43,6 +61,8 @@ export interface ValidationSet {
   readonly points: readonly Float32Array[]
   /** Millimetres at the isocentre per pixel. */
   readonly mmPerPixel: number
+  /** Where the images come from, one run of them after another; left out where they are all of one kind. */
+  readonly groups?: readonly { readonly name: string; readonly count: number }[]
 }
 
 export interface FeederData {
@@ -50,10 +70,22 @@ export interface FeederData {
   readonly batch: BatchOptions
 }
 
+export type FeederReply =
+  | {
+      readonly kind: 'batch'
+      readonly images: Float32Array<ArrayBuffer>
+      readonly targets: Float32Array<ArrayBuffer>
+      /** What the batch took, and how much of it went into views: rendering, and making or reading patients. */
+      readonly seconds: number
+      readonly viewSeconds: number
+    }
+  | { readonly kind: 'failed'; readonly error: PlainError }
+
 export interface TrainerData {
   readonly spec: NetworkSpec
   readonly batchSize: number
   readonly threads: number
+  readonly provider?: string
   readonly parameters?: Float32Array
   readonly seed: number
 }
@@ -61,11 +93,25 @@ export interface TrainerData {
 export type TrainerRequest =
   | { kind: 'step'; images: Float32Array<ArrayBuffer>; targets: Float32Array<ArrayBuffer>; hyper: StepHyper }
   | { kind: 'validate'; set: ValidationSet }
-  | { kind: 'checkpoint' }
+  | { kind: 'checkpoint'; note: TrainingNote }
   | { kind: 'restore'; bytes: Uint8Array }
   | { kind: 'parameters' }
 
+/** What a checkpoint says of the training beside the state of the optimiser. */
+export interface TrainingNote {
+  /** Time of training so far, every part of it. */
+  readonly seconds: number
+  /** Moving average of the loss; null before the first step. */
+  readonly loss: number | null
+  /** What the learning rate is multiplied with since steps had to be taken back. */
+  readonly rate: number
+  /** The best validation so far and how many have followed it. */
+  readonly best: { readonly step: number; readonly meanMm: number; readonly since: number } | null
+}
+
 export type TrainerReply =
+  | { kind: 'ready' }
+  | { kind: 'failed'; error: PlainError }
   | {
       kind: 'step'
       status: 'ok' | 'diverged'
@@ -74,7 +120,7 @@ export type TrainerReply =
       gradientNorm: number
       seconds: number
     }
-  | { kind: 'validate'; accuracy: Accuracy }
+  | { kind: 'validate'; outcome: ValidationOutcome }
   | { kind: 'checkpoint'; bytes: Uint8Array }
-  | { kind: 'restore'; step: number }
+  | { kind: 'restore'; step: number; note: Partial<TrainingNote> }
   | { kind: 'parameters'; parameters: Float32Array }

@@ -2,18 +2,27 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   ArgumentError,
+  AVERAGING_RATIO,
   createRandom,
   createWasmRenderer,
   type Detector,
   lpsToIndex,
+  resampleVolume,
   type Vec3,
   type ViewGrid,
+  type Volume,
   VolumeError
 } from '@raypose/core'
 import { fileError, readJson } from '../files/read-bytes.js'
 import { readCt } from '../files/read-ct.js'
 import { patientLayers } from '../patient/layers.js'
-import { generalTrainingView, type LayeredPatient, type Range, type ViewSource } from './view-source.js'
+import {
+  generalTrainingView,
+  type LayeredPatient,
+  type Range,
+  type ViewSource,
+  viewsOf
+} from './view-source.js'
 
 /**
  * An annotated CT. On disk: `NAME.nrrd` (or .nii, .nii.gz, .mha, or a folder NAME of DICOM slices) beside `NAME.landmarks.json`,
@@ -72,7 +81,7 @@ export async function readPopulation(folder: string): Promise<PopulationMember[]
   return members
 }
 
-function parseLandmarks(
+export function parseLandmarks(
   file: string,
   json: unknown
 ): Pick<PopulationMember, 'landmarkNames' | 'landmarks' | 'isocenter'> {
@@ -101,8 +110,18 @@ function parseLandmarks(
   }
 }
 
-/** Loads one member. @throws VolumeError when a landmark lies outside its CT */
-export async function loadMember(m: PopulationMember): Promise<LayeredPatient> {
+/** Voxel size that training renders from, mm: close to what pixels of 1.6 mm resolve at the isocentre. */
+export const TRAINING_VOXEL_MM = 1.5
+
+/**
+ * Loads one member.
+ * @param options.voxelMm voxels well below this size are averaged to it, which is quicker to prepare and smaller in memory
+ * @throws VolumeError when a landmark lies outside its CT
+ */
+export async function loadMember(
+  m: PopulationMember,
+  { voxelMm = 0 }: { readonly voxelMm?: number } = {}
+): Promise<LayeredPatient> {
   const { volume } = await readCt(m.ct)
   m.landmarks.forEach((p, i) => {
     if (!p) return
@@ -114,13 +133,19 @@ export async function loadMember(m: PopulationMember): Promise<LayeredPatient> {
         'Check that the landmarks are in LPS mm of this very CT.'
       )
   })
-  const { bone, soft } = patientLayers(volume)
+  const { bone, soft } = patientLayers(coarse(volume, voxelMm))
   return {
     bone: createWasmRenderer(bone),
     soft: createWasmRenderer(soft),
     landmarks: m.landmarks,
     isocenter: m.isocenter
   }
+}
+
+/** Averages along the axes whose voxels are so much smaller than wanted that averaging loses nothing. */
+function coarse(volume: Volume, voxelMm: number): Volume {
+  const spacing = volume.spacing.map(s => (voxelMm > AVERAGING_RATIO * s ? voxelMm : s)) as unknown as Vec3
+  return spacing.every((s, k) => s === volume.spacing[k]) ? volume : resampleVolume(volume, { spacing })
 }
 
 /** Views of one annotated patient after another, in an order that is shuffled anew each round. */
@@ -136,13 +161,14 @@ export function populationSource(options: {
   let queue: PopulationMember[] = []
   let patient: LayeredPatient | null = null
   let left = 0
+  let opened = 0
   return async () => {
     if (!patient || left === 0) {
       if (queue.length === 0) queue = random.shuffle([...options.members])
       patient?.bone.dispose()
       patient?.soft.dispose()
-      patient = await loadMember(queue.pop()!)
-      left = options.viewsPerPatient
+      patient = await loadMember(queue.pop()!, { voxelMm: TRAINING_VOXEL_MM })
+      left = viewsOf(opened++, options.viewsPerPatient)
     }
     left--
     return generalTrainingView(patient, options.detector, options, random)

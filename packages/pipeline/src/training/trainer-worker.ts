@@ -1,13 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { createDetector, createTrainer } from '@raypose/network'
-import type { TrainerData, TrainerReply, TrainerRequest } from './messages.js'
-import { accuracyOf } from './validation.js'
+import { createDetector, createTrainer, type Trainer } from '@raypose/network'
+import type { TrainerData, TrainerReply, TrainerRequest, TrainingNote } from './messages.js'
+import { validationOutcome } from './validation.js'
+import { plainError } from './worker-errors.js'
 
 // onnxruntime's run() blocks its thread, so training has one of its own; requests are answered in their order.
 const data = workerData as TrainerData
-const trainer = await createTrainer(data)
+const send = (reply: TrainerReply) => parentPort!.postMessage(reply)
 
-async function answer(request: TrainerRequest): Promise<TrainerReply> {
+async function answer(trainer: Trainer, request: TrainerRequest): Promise<TrainerReply> {
   switch (request.kind) {
     case 'step': {
       const started = performance.now()
@@ -19,33 +20,42 @@ async function answer(request: TrainerRequest): Promise<TrainerReply> {
       return { kind: 'step', status, step, loss, gradientNorm, seconds: (performance.now() - started) / 1000 }
     }
     case 'validate': {
+      await trainer.fetch()
       const detector = await createDetector(
         { spec: data.spec, parameters: trainer.averagedParameters() },
         { threads: data.threads, batchSize: 4 }
       )
-      const { images, points, mmPerPixel } = request.set
-      const found = await detector.detect(images)
+      const found = await detector.detect(request.set.images)
       await detector.release()
       return {
         kind: 'validate',
-        accuracy: accuracyOf(found, points, [data.spec.imageWidth, data.spec.imageHeight], mmPerPixel)
+        outcome: validationOutcome(found, request.set, [data.spec.imageWidth, data.spec.imageHeight])
       }
     }
     case 'checkpoint':
-      return { kind: 'checkpoint', bytes: trainer.checkpoint() }
-    case 'restore':
-      trainer.restore(request.bytes)
-      return { kind: 'restore', step: trainer.step() }
+      await trainer.fetch()
+      return { kind: 'checkpoint', bytes: trainer.checkpoint({ ...request.note }) }
+    case 'restore': {
+      const note = trainer.restore(request.bytes) as Partial<TrainingNote>
+      return { kind: 'restore', step: trainer.step(), note }
+    }
     case 'parameters':
+      await trainer.fetch()
       return { kind: 'parameters', parameters: trainer.averagedParameters() }
   }
 }
 
-let queue: Promise<void> = Promise.resolve()
+const failed = (error: unknown) => send({ kind: 'failed', error: plainError(error) })
+
+// Listening begins at once: what is asked before the session stands waits in the queue.
+const trainer = createTrainer(data)
+let queue: Promise<void> = trainer.then(() => send({ kind: 'ready' }), failed)
 parentPort!.on('message', (request: TrainerRequest) => {
   queue = queue.then(async () => {
-    const reply = await answer(request)
-    parentPort!.postMessage(reply)
+    try {
+      send(await answer(await trainer, request))
+    } catch (error) {
+      failed(error)
+    }
   })
 })
-parentPort!.postMessage('ready')

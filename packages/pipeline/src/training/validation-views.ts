@@ -48,3 +48,15 @@ export function phantomValidation(
   }
   return validationViews(patients(), detector, viewsEach, TRAINING_GRID, createRandom(VALIDATION_SEED))
 }
+
+/** Several sets as one, which remembers whose images they are. */
+export function joinedValidation(
+  sets: readonly { readonly name: string; readonly set: ValidationSet }[]
+): ValidationSet {
+  return {
+    images: sets.flatMap(s => s.set.images),
+    points: sets.flatMap(s => s.set.points),
+    mmPerPixel: sets[0].set.mmPerPixel,
+    groups: sets.map(s => ({ name: s.name, count: s.set.images.length }))
+  }
+}

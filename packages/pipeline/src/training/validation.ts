@@ -1,4 +1,5 @@
 import type { Detection } from '@raypose/core'
+import type { ValidationSet } from './messages.js'
 
 /** How well landmarks are found on images whose truth is known; errors in mm at the isocentre. */
 export interface Accuracy {
@@ -13,6 +14,48 @@ export interface Accuracy {
   readonly falsePositives: number
   /** Median error of each landmark; NaN where it is never visible. */
   readonly perLandmarkMm: readonly number[]
+}
+
+/** A validation image on which landmarks were found badly. */
+export interface WorstView {
+  /** Position in the validation set. */
+  readonly index: number
+  /** Mean error of its visible landmarks, mm at the isocentre. */
+  readonly meanMm: number
+  readonly found: readonly Detection[]
+}
+
+export interface ValidationOutcome {
+  readonly accuracy: Accuracy
+  /** The same for each kind of patient, where there are several. */
+  readonly groups: readonly { readonly name: string; readonly accuracy: Accuracy }[]
+  /** The images with the largest mean errors, the worst one first. */
+  readonly worst: readonly WorstView[]
+}
+
+/** Worst images that are kept to be looked at. */
+const WORST = 6
+
+/** What a validation came to. @param found detections of each image of the set */
+export function validationOutcome(
+  found: readonly (readonly Detection[])[],
+  set: ValidationSet,
+  size: readonly [number, number]
+): ValidationOutcome {
+  const part = (from: number, to: number) =>
+    accuracyOf(found.slice(from, to), set.points.slice(from, to), size, set.mmPerPixel)
+  const groups: { name: string; accuracy: Accuracy }[] = []
+  let from = 0
+  for (const { name, count } of set.groups ?? []) {
+    groups.push({ name, accuracy: part(from, from + count) })
+    from += count
+  }
+  const worst = found
+    .map((f, index): WorstView => ({ index, meanMm: part(index, index + 1).meanMm, found: f }))
+    .filter(w => Number.isFinite(w.meanMm))
+    .sort((a, b) => b.meanMm - a.meanMm)
+    .slice(0, WORST)
+  return { accuracy: part(0, found.length), groups, worst }
 }
 
 /** Confidence above which a detection counts as made. */

@@ -14,6 +14,7 @@ import {
   randomView,
   type TrainingView,
   type Vec3,
+  type View,
   type ViewGrid,
   type Volume
 } from '@raypose/core'
@@ -85,6 +86,9 @@ function boneAttenuation(v: Volume<Float32Array>): Volume<Float32Array> {
   return v
 }
 
+/** Views of the n-th patient: few of the first ones, so that a training begins with several patients and not with one. */
+export const viewsOf = (n: number, most: number): number => Math.min(most, n < 3 ? 8 << n : most)
+
 export interface PhantomSourceOptions {
   readonly seed: number
   readonly detector: Detector
@@ -102,16 +106,18 @@ export interface PhantomSourceOptions {
 /** Views of one procedural patient after another. */
 export function phantomSource(options: PhantomSourceOptions): ViewSource {
   const random = createRandom(options.seed ^ 0x5eed)
-  let count = 0
+  let opened = 0
+  let left = 0
   let patient: LayeredPatient | null = null
   return () => {
-    if (!patient || count % options.viewsPerPhantom === 0) {
+    if (!patient || left === 0) {
       patient?.bone.dispose()
       patient?.soft.dispose()
-      const index = Math.floor(count / options.viewsPerPhantom) % options.phantoms
+      const index = opened % options.phantoms
       patient = phantomPatient(trainingPhantom(options.seed * 100_003 + index, options.spacing))
+      left = viewsOf(opened++, options.viewsPerPhantom)
     }
-    count++
+    left--
     return generalTrainingView(patient, options.detector, options, random)
   }
 }
@@ -131,11 +137,17 @@ export function trainingPhantom(seed: number, spacing: number): PhantomLayers {
   })
 }
 
+/** A whole phantom with no metal in it, of the atlas's own spread: what the paper's CTs were. */
+export const plainPhantom = (seed: number, spacing: number): PhantomLayers =>
+  phantomLayers({ seed, spacing, softSpacing: 4 })
+
 /** Views of one patient, whose prepared layers may be shared with other threads. */
 export function patientSource(options: {
   readonly seed: number
   readonly detector: Detector
   readonly range: ViewGrid
+  /** Poses to draw from instead of the whole range: they come in a shuffled order, each once before any comes again. */
+  readonly views?: readonly View[]
   readonly bone: PreparedVolume
   readonly soft: PreparedVolume
   readonly landmarks: readonly (Vec3 | null)[]
@@ -148,7 +160,14 @@ export function patientSource(options: {
     landmarks: options.landmarks,
     isocenter: options.isocenter
   }
-  return () => randomTrainingView(patient, options.detector, options.range, random)
+  const { views, detector } = options
+  if (!views) return () => randomTrainingView(patient, detector, options.range, random)
+  let queue: View[] = []
+  return () => {
+    if (queue.length === 0) queue = random.shuffle([...views])
+    const view = queue.pop()!
+    return renderTrainingView(patient, { detector, cameraFromLps: poseFromView(view, patient.isocenter) })
+  }
 }
 
 /**

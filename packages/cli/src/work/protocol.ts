@@ -1,0 +1,232 @@
+import { basename, join } from 'node:path'
+import { ArgumentError, createWasmRenderer } from '@raypose/core'
+import {
+  type ArmResult,
+  ablationArms,
+  armResult,
+  type CapturePoint,
+  type Comparison,
+  captureMethodName,
+  captureRangeProtocol,
+  compareRuns,
+  criteriaOf,
+  exportViews,
+  findPatients,
+  isSuccess,
+  measureImported,
+  openStage,
+  type PatientSource,
+  type Protocol,
+  type ProtocolResults,
+  type ProtocolRow,
+  type ProtocolRun,
+  posesOf,
+  protocolResults,
+  type RunOptions,
+  readPoses,
+  readProtocol,
+  readResults,
+  resultsCsv,
+  resultsText,
+  runProtocol,
+  viewsOf,
+  writeFileAtomic,
+  writeJsonAtomic
+} from '@raypose/pipeline'
+import { drawOverlay } from '../report/overlay.js'
+import { standaloneSvg } from '../report/protocol-plots.js'
+import type { PoseScene } from '../report/protocol-poses.js'
+import { protocolFigures, protocolReport } from '../report/protocol-report.js'
+import { projectAll } from './registration-overlay.js'
+
+export interface ProtocolWork extends Omit<RunOptions, 'out'> {
+  readonly protocol: string
+  readonly patients: string
+  readonly out: string
+  /** Only so many views of each patient. */
+  readonly views?: number
+  /** Only these methods. */
+  readonly methods?: readonly string[]
+  readonly preset?: Protocol['xray']['preset']
+  readonly seed?: number
+  /** Ablations to run too. */
+  readonly ablate?: readonly string[] | 'all'
+  readonly captureRange?: boolean
+  /** Poses of other systems, to be measured in the same tables. */
+  readonly imports?: readonly string[]
+  /** An earlier `evaluation.json`. */
+  readonly compare?: string
+}
+
+export interface ProtocolOutcome {
+  readonly results: ProtocolResults
+  readonly comparison: Comparison | null
+  readonly report: string
+}
+
+/** The protocol as the options change it. @throws ArgumentError for a method that it does not have */
+export function chosenProtocol(
+  protocol: Protocol,
+  o: Pick<ProtocolWork, 'views' | 'methods' | 'preset' | 'seed'>
+): Protocol {
+  const unknown = o.methods?.find(m => !Object.hasOwn(protocol.methods, m))
+  if (unknown !== undefined)
+    throw new ArgumentError(
+      `The protocol ${protocol.name} has no method "${unknown}"`,
+      `It has: ${Object.keys(protocol.methods).join(', ')}.`
+    )
+  const kept = (name: string) => !o.methods || o.methods.includes(name)
+  const capture = protocol.captureRange?.methods.filter(kept) ?? []
+  return {
+    ...protocol,
+    seed: o.seed ?? protocol.seed,
+    views: { ...protocol.views, sample: o.views ?? protocol.views.sample },
+    xray: { ...protocol.xray, preset: o.preset ?? protocol.xray.preset },
+    methods: Object.fromEntries(Object.entries(protocol.methods).filter(([name]) => kept(name))),
+    figures: protocol.figures.filter(f => kept(f.method)),
+    captureRange:
+      protocol.captureRange && capture.length > 0 ? { ...protocol.captureRange, methods: capture } : undefined
+  }
+}
+
+/** Runs a protocol with its sub-runs and writes `evaluation.json`, `views.csv`, `poses-*.json`, `report.html` and its figures. */
+export async function protocolToFolder(w: ProtocolWork): Promise<ProtocolOutcome> {
+  const protocol = chosenProtocol(await readProtocol(w.protocol), w)
+  // What can be wrong is read before anything takes hours.
+  const earlier = w.compare === undefined ? null : await readResults(w.compare)
+  const imported = await Promise.all((w.imports ?? []).map(readPoses))
+  const arms = w.ablate ? ablationArms(protocol, w.ablate) : []
+  const sources = await findPatients(w.patients)
+
+  const own = await runProtocol(protocol, sources, w)
+  const theirs: ProtocolRow[] = []
+  for (const poses of imported) theirs.push(...(await measureImported(protocol, sources, poses)))
+  const run: ProtocolRun = { ...own, rows: [...own.rows, ...theirs] }
+
+  const capture = w.captureRange ? captureRangeProtocol(protocol) : null
+  const captureRange = capture
+    ? capturePoints(protocol, await runProtocol(capture, sources, staged(w, 'capture range')))
+    : []
+  const ablations: ArmResult[] = []
+  for (const arm of arms) {
+    const name = `${arm.ablation}, ${arm.arm}`
+    ablations.push(armResult(arm, await runProtocol(arm.protocol, sources, staged(w, name))))
+  }
+
+  const results = protocolResults(run, { captureRange, ablations })
+  const comparison = earlier
+    ? compareRuns(earlier.views, viewsOf(results.columns, results.rows), criteriaOf(protocol)[0])
+    : null
+  const report = join(w.out, 'report.html')
+  const scene = await poseScene(run)
+  const gallery = await worstViews(run, w)
+  for (const method of new Set(run.rows.map(r => r.method)))
+    await writeJsonAtomic(join(w.out, `poses-${safeName(method)}.json`), posesOf(run.rows, method))
+  for (const { name, figure } of protocolFigures({ results, run, scene }))
+    await writeFileAtomic(join(w.out, 'figures', `${name}.svg`), standaloneSvg(figure))
+  await writeFileAtomic(join(w.out, 'views.csv'), resultsCsv(run.rows))
+  await writeFileAtomic(report, protocolReport({ results, run, comparison, scene, gallery }))
+  await writeFileAtomic(join(w.out, 'evaluation.json'), resultsText(results))
+  return { results, comparison, report }
+}
+
+/** Writes the views of a protocol for other systems. */
+export async function exportToFolder(
+  w: Pick<
+    ProtocolWork,
+    'protocol' | 'patients' | 'out' | 'views' | 'preset' | 'seed' | 'signal' | 'onProgress'
+  >
+): Promise<{ patients: number; views: number }> {
+  const protocol = chosenProtocol(await readProtocol(w.protocol), w)
+  return exportViews(protocol, await findPatients(w.patients), w.out, w)
+}
+
+const safeName = (name: string) => basename(name).replace(/[^\w.+-]/g, '_')
+
+const staged = (w: ProtocolWork, what: string): RunOptions => ({
+  ...w,
+  onProgress: p => w.onProgress?.({ ...p, stage: `${what}: ${p.stage}` })
+})
+
+function capturePoints(protocol: Protocol, run: ProtocolRun): CapturePoint[] {
+  const { methods, treMm } = protocol.captureRange ?? { methods: [], treMm: [] }
+  return methods.flatMap(method =>
+    treMm.map(tre => {
+      const rows = run.rows.filter(r => r.method === captureMethodName(method, tre))
+      return {
+        method,
+        treMm: tre,
+        successes: rows.filter(r => isSuccess(protocol, r)).length,
+        of: rows.length
+      }
+    })
+  )
+}
+
+/** The views of the first patient in 3D, with the initial poses of the first method. */
+async function poseScene(run: ProtocolRun): Promise<PoseScene> {
+  const [patient] = run.patients
+  const stage = await openStage(patient.source, run.protocol)
+  const { targets, isocenter } = stage
+  stage.dispose()
+  const [method] = Object.keys(run.protocol.methods)
+  const rows = run.rows.filter(r => r.patient === patient.name && r.method === method)
+  return {
+    targets,
+    isocenter,
+    views: rows.map(r => ({ truth: r.truth, estimate: r.initialPose, title: `View ${r.view}` }))
+  }
+}
+
+export interface WorstView {
+  readonly row: ProtocolRow
+  readonly png: Uint8Array
+}
+
+const WORST = 10
+const PICTURE_WIDTH = 480
+
+/** The worst views of the first method, with the edges of the DRR at the pose found. */
+async function worstViews(run: ProtocolRun, w: Pick<ProtocolWork, 'onProgress'>): Promise<WorstView[]> {
+  const [method] = Object.keys(run.protocol.methods)
+  const badness = (r: ProtocolRow) => r.final?.projectionDistance ?? Number.POSITIVE_INFINITY
+  const worst = run.rows
+    .filter(r => r.method === method)
+    .sort((a, b) => (badness(a) === badness(b) ? 0 : badness(b) - badness(a)))
+    .slice(0, WORST)
+  const pictures = new Map<ProtocolRow, Uint8Array>()
+  let done = 0
+  for (const { name, source } of run.patients) {
+    const mine = worst.filter(r => r.patient === name)
+    if (mine.length === 0) continue
+    const stage = await openStage(sourceWithCt(source), run.protocol)
+    const renderer = createWasmRenderer(stage.volume)
+    for (const r of mine) {
+      w.onProgress?.({ stage: 'Drawing the worst views', fraction: done++ / worst.length })
+      const pose = r.finalPose ?? r.initialPose
+      const camera = pose && { detector: stage.detector, cameraFromLps: pose }
+      pictures.set(
+        r,
+        drawOverlay({
+          xray: stage.xray(r.view),
+          ...(camera ? { drr: renderer.render(camera) } : {}),
+          landmarks: {
+            detected: projectAll(stage.camera(r.view), stage.targets),
+            projected: camera ? projectAll(camera, stage.targets) : []
+          },
+          width: PICTURE_WIDTH
+        })
+      )
+    }
+    renderer.dispose()
+    stage.dispose()
+  }
+  return worst.flatMap(row => {
+    const png = pictures.get(row)
+    return png ? [{ row, png }] : []
+  })
+}
+
+/** Pictures need no more than what the views were made from. */
+const sourceWithCt = (source: PatientSource): PatientSource =>
+  source.ct === null || source.landmarks === null ? source : { ...source, bundle: null }

@@ -1,0 +1,57 @@
+import { rayFrame } from '../drr/ray-frame.js'
+import type { Camera } from '../geometry/camera.js'
+import type { Image } from '../image/image.js'
+import type { Volume } from '../volume/volume.js'
+
+export interface CoverageOptions {
+  /** A voxel above this is the patient's, HU; default −300. */
+  readonly tissue?: number
+}
+
+/**
+ * Where a CT says what an X-ray shows: 0 for rays that pass its upper or lower end where the patient goes on (or that miss it), else 1.
+ * There the X-ray has bones that the DRR has not, and the end of the scan is an edge of the DRR alone. Fat that the scan's sides cut
+ * off is no matter: it varies slowly, which similarities of patches do not see.
+ * @param volume HU
+ * @returns weights for similarities, one for each pixel
+ * @throws GeometryError for a degenerate camera
+ */
+export function coverage(volume: Volume, camera: Camera, { tissue = -300 }: CoverageOptions = {}): Image {
+  const { source, first, perColumn, perRow } = rayFrame(volume, camera)
+  const [width, height] = camera.detector.size
+  const [ni, nj, nk] = volume.size
+  const last = [ni - 1, nj - 1, nk - 1]
+  const data = new Float32Array(width * height)
+  const d = [0, 0, 0]
+  const up = [0, 1, 2].reduce((best, a) =>
+    Math.abs(volume.direction[6 + a]) > Math.abs(volume.direction[6 + best]) ? a : best
+  )
+  const patientAt = (t: number) => {
+    const i = Math.max(0, Math.min(last[0], Math.round(source[0] + t * d[0])))
+    const j = Math.max(0, Math.min(last[1], Math.round(source[1] + t * d[1])))
+    const k = Math.max(0, Math.min(last[2], Math.round(source[2] + t * d[2])))
+    return volume.data[(k * nj + j) * ni + i] > tissue
+  }
+  for (let v = 0, p = 0; v < height; v++)
+    for (let u = 0; u < width; u++, p++) {
+      let enter = 0
+      let leave = Number.POSITIVE_INFINITY
+      // Where the ray passes the planes of the ends.
+      let ends: readonly number[] = []
+      for (let a = 0; a < 3; a++) {
+        d[a] = first[a] + u * perColumn[a] + v * perRow[a]
+        if (d[a] === 0) {
+          if (source[a] < 0 || source[a] > last[a]) leave = -1
+          continue
+        }
+        const t0 = -source[a] / d[a]
+        const t1 = (last[a] - source[a]) / d[a]
+        if (a === up) ends = [t0, t1]
+        enter = Math.max(enter, Math.min(t0, t1))
+        leave = Math.min(leave, Math.max(t0, t1))
+      }
+      const cut = ends.some(t => (t === enter || t === leave) && patientAt(t))
+      if (leave > enter && !cut) data[p] = 1
+    }
+  return { width, height, data }
+}

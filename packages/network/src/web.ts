@@ -1,0 +1,10 @@
+// The entry for browsers: inference, with nothing of Node behind it.
+export * from './architectures/spec.js'
+export * from './inference/decode.js'
+export { type Detector, type DetectorOptions, inferenceGraph } from './inference/detector.js'
+export * from './inference/normalise.js'
+export * from './inference/web-detector.js'
+export * from './runtime/onnxruntime-web.js'
+export * from './runtime/runtime.js'
+export * from './weights/fetch-network.js'
+export * from './weights/weights-file.js'

@@ -1,0 +1,193 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ArgumentError, CancelledError, centroid, type Vec3 } from '@raypose/core'
+import { writeNrrd } from '@raypose/formats'
+import { writeFileAtomic, writeJsonAtomic } from '../files/atomic.js'
+import { sha256 } from '../files/hash.js'
+import { readModel } from '../files/model.js'
+import { readAtlas } from '../shape-model/atlas.js'
+import type { OnProgress } from '../types.js'
+import { VERSION } from '../version.js'
+import { checkAtlas } from './atlas-check.js'
+import { type CtSource, openCtSource } from './ct-source.js'
+import { MIXTURE, type Mixture, makeMember } from './members.js'
+import { surfaceModel } from './surface-model.js'
+
+export interface PopulateOptions {
+  /** Folder with atlas.json. */
+  readonly atlas: string
+  /** CTs to warp: DICOM folders or volume files. */
+  readonly cts?: readonly string[]
+  readonly out: string
+  readonly count: number
+  readonly seed?: number
+  /** Patients of the atlas that the population must know nothing of. */
+  readonly leaveOut?: readonly string[]
+  readonly mixture?: Mixture
+  /** Largest weight of a shape mode, standard deviations (default 2.5). */
+  readonly modeLimit?: number
+  /** Voxel size, mm (default 1.5); slices may come out thicker. */
+  readonly spacing?: number
+  /** Network that finds the landmarks of CTs without any (default: the shipped one). */
+  readonly model?: string
+  readonly threads?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress
+}
+
+/** `population.json` of the folder. */
+export interface PopulationManifest {
+  readonly format: 'raypose-population'
+  readonly version: string
+  readonly options: {
+    readonly seed: number
+    readonly mixture: Mixture
+    readonly modeLimit: number
+    readonly spacingMm: number
+    readonly leaveOut: readonly string[]
+  }
+  readonly atlas: {
+    readonly path: string
+    readonly sha256: string
+    /** Patients that the shapes come from. */
+    readonly patients: readonly string[]
+    /** What atlas.json says of its licence, if anything. */
+    readonly licence: string | null
+  }
+  /** How well the atlas lies on each CT: distances of its surface to the bone's, mm, and the share of it that was found. */
+  readonly cts: readonly {
+    readonly path: string
+    readonly mirrored: boolean
+    readonly continued: boolean
+    readonly landmarksFrom: 'file' | 'network'
+    readonly surface: CtSource['fit']['residual']
+    /** Mean of its landmarks as the atlas lies on it, LPS mm (of the mirror image where mirrored). */
+    readonly isocenter: Vec3
+  }[]
+}
+
+export interface PopulateResult extends PopulationManifest {
+  readonly out: string
+  /** Names of all members, and how many of them were made by this call. */
+  readonly members: readonly string[]
+  readonly made: number
+  readonly seconds: number
+}
+
+const NAME = 'population.json'
+
+/**
+ * Makes annotated CTs from surfaces in correspondence, a population folder that training reads: `member-0001.nrrd` beside
+ * `member-0001.landmarks.json`, and `population.json`. Members that are there already are kept, so that a run which was stopped goes on.
+ * @throws ArgumentError for an atlas that cannot be used, or a folder that was made otherwise; CancelledError when `signal` aborts
+ */
+export async function populate(o: PopulateOptions): Promise<PopulateResult> {
+  const started = performance.now()
+  const check = () => {
+    if (o.signal?.aborted)
+      throw new CancelledError(
+        'The population was stopped',
+        'Run the same command again to go on where it stopped.'
+      )
+  }
+  const settings = {
+    mixture: o.mixture ?? MIXTURE,
+    modeLimit: o.modeLimit ?? 2.5,
+    spacing: o.spacing ?? 1.5
+  }
+  const seed = o.seed ?? 1
+  const cts = o.cts ?? []
+  if (cts.length === 0 && !(settings.mixture.filled > 0))
+    throw new ArgumentError('Nothing is to be filled, and there is no CT to warp', 'Give a CT with --ct.')
+  const atlas = await readAtlas(o.atlas)
+  checkAtlas(atlas)
+  const model = surfaceModel(atlas, o.leaveOut)
+  check()
+  const sources: CtSource[] = []
+  for (const path of settings.mixture.warped > 0 ? cts : [])
+    sources.push(
+      ...(await openCtSource(model, path, {
+        network: () => readModel(o.model),
+        threads: o.threads,
+        onProgress: o.onProgress,
+        check
+      }))
+    )
+  const atlasText = await readFile(join(o.atlas, 'atlas.json'), 'utf8')
+  const licence = (JSON.parse(atlasText) as { licence?: unknown }).licence
+  const manifest: PopulationManifest = {
+    format: 'raypose-population',
+    version: VERSION,
+    options: {
+      seed,
+      mixture: settings.mixture,
+      modeLimit: settings.modeLimit,
+      spacingMm: settings.spacing,
+      leaveOut: o.leaveOut ?? []
+    },
+    atlas: {
+      path: o.atlas,
+      sha256: sha256(atlasText),
+      patients: model.patients.map(p => p.name),
+      licence: typeof licence === 'string' ? licence : null
+    },
+    cts: sources.map(({ path, mirrored, continued, landmarksFrom, fit }) => ({
+      path,
+      mirrored,
+      continued,
+      landmarksFrom,
+      surface: fit.residual,
+      isocenter: centroid(fit.landmarks)
+    }))
+  }
+  await claimFolder(o.out, manifest)
+
+  const names = Array.from({ length: o.count }, (_, i) => `member-${String(i + 1).padStart(4, '0')}`)
+  let made = 0
+  for (const [i, name] of names.entries()) {
+    check()
+    o.onProgress?.({ stage: `Making ${o.count} annotated CTs`, fraction: i / o.count, detail: name })
+    // The landmarks are written last: a member that has them is whole.
+    if (await stat(join(o.out, `${name}.landmarks.json`)).catch(() => null)) continue
+    // Far apart, so that populations of neighbouring seeds share no member.
+    const member = makeMember(model, sources, (seed * 1_000_003 + i) >>> 0, settings)
+    await writeFileAtomic(join(o.out, `${name}.nrrd`), writeNrrd(member.ct))
+    await writeJsonAtomic(join(o.out, `${name}.landmarks.json`), {
+      landmarks: model.landmarks.map((l, k) => ({ name: l.name, point: member.landmarks[k] })),
+      isocenter: member.isocenter,
+      made: member.record
+    })
+    made++
+    // Lets Ctrl-C in between two members that keep the thread busy.
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  return { ...manifest, out: o.out, members: names, made, seconds: (performance.now() - started) / 1000 }
+}
+
+/** @throws ArgumentError where the folder holds a population made from other things or with other options */
+async function claimFolder(out: string, manifest: PopulationManifest): Promise<void> {
+  const before = await readFile(join(out, NAME), 'utf8').catch(() => null)
+  // Paths may be written in several ways, and fits differ in the last digit between machines.
+  const essence = (m: Partial<PopulationManifest>) =>
+    JSON.stringify([
+      m.options,
+      m.atlas?.sha256,
+      m.atlas?.patients,
+      m.cts?.map(c => [c.mirrored, c.landmarksFrom])
+    ])
+  if (before !== null) {
+    let old: Partial<PopulationManifest> = {}
+    try {
+      old = JSON.parse(before) as Partial<PopulationManifest>
+    } catch {
+      // Not JSON: not a population of these options either.
+    }
+    if (essence(old) !== essence(manifest))
+      throw new ArgumentError(
+        `${out} holds a population made from another atlas, other CTs or with other options`,
+        'Give another folder, or remove this one.'
+      )
+    return
+  }
+  await writeJsonAtomic(join(out, NAME), manifest)
+}

@@ -1,0 +1,107 @@
+import {
+  assertVolume,
+  cropToBox,
+  lpsToIndex,
+  resampleVolume,
+  type Vec3,
+  type Volume,
+  VolumeError
+} from '@raypose/core'
+import { sha256 } from '../files/hash.js'
+import type { Located } from './locate.js'
+import { orientationInWords, turnVolume } from './orientation.js'
+
+/** What is kept of the CT: everything that a C-arm's rays to the pelvis meet, mm to each side of the isocentre. */
+const KEEP: Vec3 = [240, 190, 230]
+/** A CT smaller than this along an axis shows no pelvis, mm; fewer voxels are no volume. */
+const LEAST_MM = 80
+const LEAST_VOXELS = 8
+/** Finer voxels than the first are averaged to the second: they cost memory and time and show nothing more on a C-arm. */
+const TOO_FINE_MM = 0.5
+const FINE_MM = 0.8
+/** HU below which there is only air, foam and clothes. */
+const BODY_HU = -300
+/** Slices from here on apart blur landmarks noticeably, mm. */
+const THICK_MM = 3.5
+
+/**
+ * Refuses a volume that cannot be a CT of a pelvis, before any work is done with it.
+ * @throws VolumeError if it is not well formed, too small, of one value, or holds only air
+ */
+export function assertCt(volume: Volume): void {
+  assertVolume(volume)
+  const extent = volume.size.map((n, a) => n * volume.spacing[a])
+  if (volume.size.some(n => n < LEAST_VOXELS) || extent.some(e => e < LEAST_MM))
+    throw new VolumeError(
+      `The CT is too small for a pelvis: ${volume.size.join(' × ')} voxels, ${extent.map(e => e.toFixed(0)).join(' × ')} mm`,
+      `Give a CT of at least ${LEAST_MM} mm in each direction that shows the pelvis.`
+    )
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
+  for (const x of volume.data) {
+    if (x < low) low = x
+    if (x > high) high = x
+  }
+  if (low === high)
+    throw new VolumeError(`The CT is empty: every voxel is ${low} HU`, 'Export the series again.')
+  if (high < BODY_HU)
+    throw new VolumeError(
+      `The CT holds only air: no voxel is above ${high.toFixed(0)} HU`,
+      'Check that the values are Hounsfield units (rescale slope and intercept).'
+    )
+}
+
+/** The CT as everything after uses it: in LPS, around the pelvis, 16-bit HU. */
+export interface Intake {
+  readonly volume: Volume<Int16Array>
+  /** What was taken and why, a sentence each. */
+  readonly notes: readonly string[]
+}
+
+/** Turns, crops and, where voxels are needlessly fine, resamples a CT. */
+export function takeIn(ct: Volume, located: Located): Intake {
+  const c = located.isocenter
+  const notes = [
+    `The CT: ${ct.size.join(' × ')} voxels of ${ct.spacing.map(s => s.toFixed(2)).join(' × ')} mm.`,
+    located.verified
+      ? `The pelvis: ${located.agreeing} of ${located.landmarks} landmarks agree in 3D, ${located.residualMm.toFixed(1)} mm (median) from where the shape prior has them.`
+      : 'The isocentre was given, and no pelvis could be made out there: its orientation is taken as the file says.',
+    `Orientation: ${orientationInWords(located.lpsFromCt)}.`
+  ]
+  const turned = turnVolume(ct, located.lpsFromCt)
+  const cropped = cropToBox(turned, {
+    min: [c[0] - KEEP[0], c[1] - KEEP[1], c[2] - KEEP[2]],
+    max: [c[0] + KEEP[0], c[1] + KEEP[1], c[2] + KEEP[2]]
+  })
+  if (cropped.size.some((n, a) => n !== turned.size[a]))
+    notes.push(`Cropped to ${cropped.size.join(' × ')} voxels: ${KEEP.join(', ')} mm to each side.`)
+  const spacing = cropped.spacing.map(s => (s < TOO_FINE_MM ? FINE_MM : s)) as unknown as Vec3
+  const fine = cropped.spacing.some(s => s < TOO_FINE_MM)
+  if (fine)
+    notes.push(
+      `Voxels finer than ${TOO_FINE_MM} mm were averaged: now ${spacing.map(s => s.toFixed(2)).join(' × ')} mm.`
+    )
+  if (cropped.spacing.some(s => s >= THICK_MM))
+    notes.push(
+      `Slices ${Math.max(...cropped.spacing).toFixed(1)} mm apart: poses will be less exact along them than with thin ones.`
+    )
+  const volume = fine ? resampleVolume(cropped, { spacing }) : cropped
+  return { volume: asInt16(volume), notes }
+}
+
+const asInt16 = (v: Volume): Volume<Int16Array> =>
+  v.data instanceof Int16Array
+    ? (v as Volume<Int16Array>)
+    : { ...v, data: Int16Array.from(v.data, x => Math.max(-32768, Math.min(32767, Math.round(x)))) }
+
+/** Whether a point lies in the volume, or this many mm beyond its outermost voxels. */
+export const isInside = (v: Volume, p: Vec3, marginMm = 2): boolean =>
+  lpsToIndex(v, p).every(
+    (x, a) => x >= -marginMm / v.spacing[a] && x <= v.size[a] - 1 + marginMm / v.spacing[a]
+  )
+
+export const hashVolume = (v: Volume): string =>
+  sha256(
+    JSON.stringify([v.size, v.spacing, v.origin, v.direction]) +
+      sha256(new Uint8Array(v.data.buffer, v.data.byteOffset, v.data.byteLength))
+  )

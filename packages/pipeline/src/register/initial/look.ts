@@ -1,0 +1,111 @@
+import {
+  type Detection,
+  type Image,
+  type LandmarkPose,
+  PoseError,
+  poseFromLandmarks,
+  type Renderer,
+  type Vec3
+} from '@raypose/core'
+import type { Detector as LandmarkDetector } from '@raypose/network'
+import { judge } from './confidence.js'
+import { CONFIDENT, fieldOf, landmarkEvidence } from './evidence.js'
+import type { Eye } from './eye.js'
+import { lookAt, type Picture } from './picture.js'
+import { detailSimilarity } from './similarity.js'
+import type { PoseConfidence } from './types.js'
+
+/** All that looking takes besides the picture. */
+export interface Observer {
+  readonly network: Pick<LandmarkDetector, 'detect'>
+  readonly renderer: Renderer
+  /** M′, LPS mm. */
+  readonly landmarks: readonly Vec3[]
+  /** Weights of the landmarks for a pose; `null` before there is one. */
+  readonly weightsFor: (eyeFromLps: readonly number[] | null) => readonly number[]
+  readonly isocenter: Vec3
+  readonly sourceToPatient?: number
+  /** Adds up what each part takes, milliseconds. */
+  readonly spent: { normalise: number; detect: number; pose: number; verify: number }
+}
+
+/** One look of the network at a picture, and what came of it. */
+export interface Look {
+  readonly picture: Picture
+  readonly eye: Eye
+  readonly detections: readonly Detection[]
+  /** In the eye's frame. */
+  readonly pose: LandmarkPose | null
+  readonly confidence: PoseConfidence
+}
+
+/** Standard deviation of where surgeons put the patient along the beam against the isocentre, mm. */
+const CENTRING = 40
+/** mm on a detector 1200 mm from the source; other distances go in proportion. */
+const INLIER = 9.6
+const SCALE_START = 19.2
+const SCALE_END = 4
+
+/** Detects, computes the pose, and judges it. */
+export async function look(observer: Observer, picture: Picture, eye: Eye): Promise<Look> {
+  const { spent } = observer
+  let mark = performance.now()
+  const lap = (part: keyof typeof spent) => {
+    const now = performance.now()
+    spent[part] += now - mark
+    mark = now
+  }
+  const seen = lookAt(picture, eye)
+  lap('normalise')
+  const [detections] = await observer.network.detect([seen.data])
+  lap('detect')
+  const pose = poseOf(observer, detections, eye)
+  lap('pose')
+  const confidence = judge(pose && evidenceOf(observer, picture, eye, seen, detections, pose))
+  lap('verify')
+  return { picture, eye, detections, pose, confidence }
+}
+
+function evidenceOf(
+  { landmarks, renderer }: Observer,
+  picture: Picture,
+  eye: Eye,
+  seen: Image,
+  detections: readonly Detection[],
+  pose: LandmarkPose
+) {
+  return {
+    ...landmarkEvidence(landmarks, detections, pose, eye.detector, fieldOf(picture, eye)),
+    similarity: detailSimilarity(picture, seen, eye, pose.cameraFromLps, renderer)
+  }
+}
+
+/** Two passes where the weights depend on the view: the first pose says which view it is. */
+function poseOf(observer: Observer, detections: readonly Detection[], eye: Eye): LandmarkPose | null {
+  const confident = detections.filter(d => d.confidence >= CONFIDENT).length
+  if (confident < 4) return null
+  const unit = eye.detector.sdd / 1200
+  const solve = (from: readonly number[] | null, weights: readonly number[]) =>
+    poseFromLandmarks(observer.landmarks, detections, eye.detector, {
+      weights,
+      isocenter: observer.isocenter,
+      sourceToIsocenter: observer.sourceToPatient,
+      inlierDistance: INLIER * unit,
+      scaleStart: SCALE_START * unit,
+      scaleEnd: SCALE_END * unit,
+      starts: from ? [from] : undefined,
+      depthPrior: observer.sourceToPatient
+        ? { point: observer.isocenter, depth: observer.sourceToPatient, sigma: CENTRING, noise: 3 * unit }
+        : undefined
+    })
+  try {
+    const weights = observer.weightsFor(null)
+    const first = solve(null, weights)
+    const again = observer.weightsFor(first.cameraFromLps)
+    return again === weights ? first : solve(first.cameraFromLps, again)
+  } catch (error) {
+    // Landmarks on one line, or none in front of the source: this look finds nothing.
+    if (error instanceof PoseError) return null
+    throw error
+  }
+}

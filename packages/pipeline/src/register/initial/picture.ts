@@ -1,0 +1,65 @@
+import {
+  binImage,
+  binnedDetector,
+  type Detector,
+  exposedField,
+  type Image,
+  mirrorDetector,
+  mirrorImage,
+  percentiles,
+  resampleToDetector
+} from '@raypose/core'
+import { lineIntegrals } from '../line-integrals.js'
+import type { Eye } from './eye.js'
+import type { Normalisation } from './types.js'
+
+/** How a picture can be taken. */
+export type Encoding = Pick<Normalisation, 'intensity' | 'bright' | 'mirrored'>
+
+/** An X-ray at the network's resolution under one encoding: what every rotation of the eye looks at. */
+export interface Picture {
+  readonly encoding: Encoding
+  /** Line integrals, clipped to what the field holds; outside it the value of the open beam, as in training. */
+  readonly image: Image
+  readonly detector: Detector
+  /** 1 in the exposed field. */
+  readonly mask: Uint8Array
+  readonly fieldShare: number
+  /** Value of the open beam. */
+  readonly open: number
+}
+
+/** Shares of the field's pixels beyond which values are clipped: letters, screws and dead pixels must not set the scale. */
+const CLIP = [0.002, 0.998] as const
+
+/** The X-ray at no finer than the network's pixels: everything after it works on some 45,000 numbers. */
+export function smallXray(
+  image: Image,
+  detector: Detector,
+  eye: Detector
+): { image: Image; detector: Detector } {
+  const slope = (d: Detector, axis: 0 | 1) => d.pixel[axis] / d.sdd
+  const factor = Math.floor(
+    Math.min(slope(eye, 0) / slope(detector, 0), slope(eye, 1) / slope(detector, 1)) + 1e-6
+  )
+  const most = Math.min(image.width, image.height)
+  const bins = Math.max(1, Math.min(factor, most))
+  return bins === 1
+    ? { image, detector }
+    : { image: binImage(image, bins), detector: binnedDetector(detector, bins) }
+}
+
+/** A small X-ray taken one way. @throws XrayError as `linearise` */
+export function takePicture(small: { image: Image; detector: Detector }, encoding: Encoding): Picture {
+  const plain = lineIntegrals({ image: small.image, ...encoding })
+  const image = encoding.mirrored ? mirrorImage(plain) : plain
+  const detector = encoding.mirrored ? mirrorDetector(small.detector) : small.detector
+  const { mask, share } = exposedField(image)
+  const [low, high] = percentiles(image.data, CLIP, share > 0 ? mask : undefined)
+  const data = image.data.map((x, i) => (mask[i] ? Math.min(high, Math.max(low, x)) : low))
+  return { encoding, image: { ...image, data }, detector, mask, fieldShare: share, open: low }
+}
+
+/** What the network sees of a picture. */
+export const lookAt = ({ image, detector, open }: Picture, eye: Eye): Image =>
+  resampleToDetector(image, detector, eye.detector, { turn: eye.turn, outside: open })

@@ -1,0 +1,99 @@
+import { DEGREE, type Detector, type Image } from '@raypose/core'
+import { CONVINCING } from './confidence.js'
+import { networkEye, pictureRotation } from './eye.js'
+import { type Look, look, type Observer } from './look.js'
+import { type Encoding, type Picture, smallXray, takePicture } from './picture.js'
+import type { XrayReading } from './types.js'
+
+/** A found pose turned further than this is looked at again, upright: networks are trained on upright pictures. */
+const LOOK_AGAIN = 12 * DEGREE
+/** Turns tried where the upright picture is not convincing. */
+const TURNS = Array.from({ length: 12 }, (_, i) => (i <= 6 ? i : i - 12) * 30 * DEGREE)
+
+export interface Found {
+  readonly best: Look
+  readonly tried: number
+}
+
+/**
+ * Looks at an X-ray in the most likely way, and, only while nothing convinces, in the others: encodings (logarithm, inversion), then
+ * turns, mirrored last. Where the file does not say whether the picture is mirrored, its mirror image is looked at as well, for a pelvis
+ * is nearly its own mirror image, and so is the other of logarithm and reading: the better of the two is taken.
+ */
+export async function findBest(
+  observer: Observer,
+  image: Image,
+  detector: Detector,
+  trained: Detector,
+  reading: XrayReading
+): Promise<Found> {
+  const started = performance.now()
+  const small = smallXray(image, detector, networkEye(trained, detector).detector)
+  observer.spent.normalise += performance.now() - started
+  const pictures = new Map<string, Picture>()
+  const pictureOf = (e: Encoding): Picture => {
+    const key = `${e.intensity} ${e.bright} ${e.mirrored}`
+    const mark = performance.now()
+    const p = pictures.get(key) ?? takePicture(small, e)
+    pictures.set(key, p)
+    observer.spent.normalise += performance.now() - mark
+    return p
+  }
+  let tried = 0
+  let best: Look | null = null
+  const consider = async (encoding: Encoding, turn: number): Promise<void> => {
+    tried++
+    const picture = pictureOf(encoding)
+    const l = await look(observer, picture, networkEye(trained, picture.detector, turn))
+    if (!best || l.confidence.value > best.confidence.value) best = l
+  }
+  const convinced = () => best !== null && best.confidence.value >= CONVINCING
+  const encodings = encodingsOf(reading)
+  const turns = reading.rotation === undefined ? TURNS : [reading.rotation]
+  // Upright in every encoding first, then turned; each in the file's own way round before its mirror image.
+  stages: for (const some of [turns.slice(0, 1), turns.slice(1)])
+    for (const mirrored of mirroredOf(reading))
+      for (const e of encodings)
+        for (const turn of some) {
+          await consider({ ...e, mirrored }, turn)
+          if (convinced()) break stages
+        }
+  let found: Look = best!
+  if (found.pose && reading.mirrored === undefined) {
+    const { picture, eye } = found
+    await consider({ ...picture.encoding, mirrored: !picture.encoding.mirrored }, -eye.turn)
+    found = best!
+  }
+  if (found.confidence.word !== 'no' && reading.intensity === undefined) {
+    const { encoding } = found.picture
+    const other = encoding.intensity === 'log' ? 'linear' : 'log'
+    await consider({ ...encoding, intensity: other }, found.eye.turn)
+    found = best!
+  }
+  const rotation = found.pose ? pictureRotation(found.pose.cameraFromLps) : 0
+  if (Math.abs(rotation) > LOOK_AGAIN && found.confidence.word !== 'no') {
+    await consider(found.picture.encoding, found.eye.turn + rotation)
+    found = best!
+  }
+  return { best: found, tried }
+}
+
+const mirroredOf = ({ mirrored }: XrayReading): boolean[] =>
+  mirrored === undefined ? [false, true] : [mirrored]
+
+/** Ways of taking the values, the likelier first. */
+function encodingsOf({ intensity, bright, guess }: XrayReading): Omit<Encoding, 'mirrored'>[] {
+  const usual: Omit<Encoding, 'mirrored'>[] = [
+    { intensity: 'log', bright: 'attenuation' },
+    { intensity: 'log', bright: 'exposure' },
+    { intensity: 'linear', bright: 'exposure' },
+    { intensity: 'linear', bright: 'attenuation' }
+  ]
+  const likely = (e: Omit<Encoding, 'mirrored'>) =>
+    guess ? Number(e.intensity !== guess.intensity) + 2 * Number(e.bright !== guess.bright) : 0
+  usual.sort((a, b) => likely(a) - likely(b))
+  return usual.filter(
+    e =>
+      (intensity === undefined || e.intensity === intensity) && (bright === undefined || e.bright === bright)
+  )
+}
