@@ -116,6 +116,29 @@ describe('raypose drr', () => {
     expect(json.range.max).toBeCloseTo(Math.max(...image.data), 6)
   })
 
+  it('gives the cube as boxes with the nearest voxel, of the reference renderer only', async () => {
+    const view = [
+      'drr',
+      '--ct',
+      'cube.nrrd',
+      '--size',
+      '21x15',
+      '--pixel',
+      '2,2',
+      '--interpolation',
+      'nearest'
+    ]
+    const r = await raypose(...view, '--backend', 'reference', '--out', 'boxes.nrrd')
+    expect(r.code).toBe(0)
+    const { image } = readNrrdImage(readFileSync(join(folder, 'boxes.nrrd')))
+    // 21 voxels of 2 mm.
+    expect(image.data[7 * 21 + 10]).toBeCloseTo(0.0195 * 2 * 42, 5)
+    const refused = await raypose(...view, '--out', 'fast.nrrd')
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toMatch(/--interpolation nearest needs the reference renderer/)
+    expect(refused.stderr).toMatch(/--backend reference/)
+  })
+
   it('prints nothing but one JSON object on standard output with --json, nothing else with --quiet', async () => {
     const r = await raypose('drr', '--ct', 'cube.nrrd', '--out', 'q.png', '--json', '--quiet')
     expect(JSON.parse(r.stdout)).toMatchObject({

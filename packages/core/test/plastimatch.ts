@@ -27,10 +27,15 @@ function mha(volume: Volume<Float32Array>): Buffer {
 }
 
 /**
- * Line integrals of a volume of attenuations by `plastimatch drr -i exact` (Siddon: voxels as boxes of constant value).
+ * Line integrals of a volume of attenuations by `plastimatch drr`.
+ * @param algorithm `'exact'`: Siddon, voxels as boxes of constant value; `'uniform'`: trilinear, steps of 1 mm
  * @param cameras with square-on centred detectors
  */
-export function plastimatchDrr(volume: Volume<Float32Array>, cameras: readonly Camera[], algorithm: 'exact' | 'uniform' = 'exact'): Float32Array[] {
+export function plastimatchDrr(
+  volume: Volume<Float32Array>,
+  cameras: readonly Camera[],
+  algorithm: 'exact' | 'uniform'
+): Float32Array[] {
   const folder = mkdtempSync(join(tmpdir(), 'raypose-plastimatch-'))
   try {
     const input = join(folder, 'volume.mha')

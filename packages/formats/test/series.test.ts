@@ -112,6 +112,13 @@ describe('a series that is no regular volume is refused, and the slices are name
     expect(error).toBeInstanceOf(SeriesError)
     expect(error.message).toMatch(/2 series.*1\.2\.3/)
   })
+  it('slices of two patients under one series', async () => {
+    const error = await failure(
+      slices.map((s, k) => (k === 4 ? edited(s, { '00100020': ['LO', 'SOMEBODY-ELSE'] }) : s))
+    )
+    expect(error).toBeInstanceOf(SeriesError)
+    expect(error.message).toMatch(/mixes slices of 2 patients: slice-05\.dcm/)
+  })
   it('another modality', async () => {
     const error = await failure(slices.map(s => edited(s, { '00080060': ['CS', 'MR'] })))
     expect(error).toBeInstanceOf(VolumeError)

@@ -24,11 +24,11 @@ const join = (...parts: (string | Uint8Array | ArrayBuffer)[]) => {
   return Uint8Array.from(bytes.flatMap(b => [...b]))
 }
 
-async function expectError(work: () => unknown, kind: typeof FileFormatError, message: RegExp) {
+async function expectError(work: () => unknown, kind: typeof FileFormatError, message: RegExp, hint: RegExp) {
   const error = await thrown(work)
   expect(error).toBeInstanceOf(kind)
   expect(error.message).toMatch(message)
-  expect(error.hint).toBeTruthy()
+  expect(error.hint).toMatch(hint)
 }
 
 /** A NIfTI header field changed. */
@@ -129,33 +129,70 @@ describe('NIfTI-1', () => {
       v.setInt16(252, 0, true)
       v.setInt16(254, 0, true)
     })
-    await expectError(() => readNifti(noForm, 'a.nii'), VolumeError, /a\.nii has neither.*left and right/)
+    await expectError(
+      () => readNifti(noForm, 'a.nii'),
+      VolumeError,
+      /a\.nii has neither.*left and right/,
+      /writes the orientation/
+    )
     await expectError(
       () => readNifti(nifti(v => v.setFloat32(284, 0.2, true))),
       VolumeError,
-      /from orthogonal/
+      /from orthogonal/,
+      /Resample/
     )
-    await expectError(() => readNifti(nifti(v => v.setFloat32(288, Number.NaN, true))), VolumeError, /./)
-    await expectError(() => readNifti(nifti(v => v.setUint8(344, 0x78))), FileFormatError, /magic/)
-    await expectError(() => readNifti(nifti(v => v.setUint8(345, 0x69))), FileFormatError, /two-file/)
-    await expectError(() => readNifti(nifti(v => v.setInt32(0, 540, true))), FileFormatError, /NIfTI-2/)
+    await expectError(
+      () => readNifti(nifti(v => v.setFloat32(288, Number.NaN, true))),
+      VolumeError,
+      /./,
+      /write the file again/
+    )
+    await expectError(
+      () => readNifti(nifti(v => v.setUint8(344, 0x78))),
+      FileFormatError,
+      /magic/,
+      /single-file NIfTI-1/
+    )
+    await expectError(
+      () => readNifti(nifti(v => v.setUint8(345, 0x69))),
+      FileFormatError,
+      /two-file/,
+      /single-file NIfTI-1/
+    )
+    await expectError(
+      () => readNifti(nifti(v => v.setInt32(0, 540, true))),
+      FileFormatError,
+      /NIfTI-2/,
+      /single-file NIfTI-1/
+    )
     await expectError(
       () => readNifti(nifti(v => v.setInt16(70, 128, true))),
       FileFormatError,
-      /data type 128/
+      /data type 128/,
+      /one scalar per voxel/
     )
     const series = nifti(v => {
       v.setInt16(40, 4, true)
       v.setInt16(48, 3, true)
     })
-    await expectError(() => readNifti(series), FileFormatError, /4 dimensions \(7 × 5 × 9 × 3\)/)
-    await expectError(() => readNifti(nifti(v => v.setInt16(42, -7, true))), FileFormatError, /-7 × 5 × 9/)
+    await expectError(
+      () => readNifti(series),
+      FileFormatError,
+      /4 dimensions \(7 × 5 × 9 × 3\)/,
+      /Extract one volume/
+    )
+    await expectError(
+      () => readNifti(nifti(v => v.setInt16(42, -7, true))),
+      FileFormatError,
+      /-7 × 5 × 9/,
+      /export the file again/
+    )
   })
   it('notices a damaged byte in a .nii.gz', async () => {
     // Stored without compression, so that only the check sum can tell.
     const bytes = gzipSync(writeNifti(volume), { level: 0 })
     bytes[600] ^= 1
-    await expectError(() => readNifti(bytes), FileFormatError, /check sum/)
+    await expectError(() => readNifti(bytes), FileFormatError, /check sum/, /export it again/)
   })
 })
 
@@ -206,25 +243,53 @@ describe('NRRD', () => {
     await expectError(
       () => readNrrd(with_('data file: x.raw'), 'a.nhdr'),
       FileFormatError,
-      /a\.nhdr.*another file \(x\.raw\)/
+      /a\.nhdr.*another file \(x\.raw\)/,
+      /\.nrrd, not \.nhdr/
     )
-    await expectError(() => readNrrd(replaced('raw', 'bzip2')), FileFormatError, /bzip2/)
+    await expectError(() => readNrrd(replaced('raw', 'bzip2')), FileFormatError, /bzip2/, /raw or gzip/)
     await expectError(
       () => readNrrd(replaced('left-posterior-superior', 'scanner-xyz')),
       FileFormatError,
-      /scanner-xyz/
+      /scanner-xyz/,
+      /left-posterior-superior/
     )
-    await expectError(() => readNrrd(replaced('type: short', 'type: block')), FileFormatError, /block/)
-    await expectError(() => readNrrd(replaced('endian: little', 'content: x')), FileFormatError, /byte order/)
-    await expectError(() => readNrrd(with_('byte skip: -1')), FileFormatError, /byte skip/)
+    await expectError(
+      () => readNrrd(replaced('type: short', 'type: block')),
+      FileFormatError,
+      /block/,
+      /one number per voxel/
+    )
+    await expectError(
+      () => readNrrd(replaced('endian: little', 'content: x')),
+      FileFormatError,
+      /byte order/,
+      /endian/
+    )
+    await expectError(
+      () => readNrrd(with_('byte skip: -1')),
+      FileFormatError,
+      /byte skip/,
+      /without skipped bytes/
+    )
     await expectError(
       () => readNrrd(replaced('sizes: 2 2 2', 'sizes: 2 2 3')),
       FileFormatError,
-      /16 bytes.*24/
+      /16 bytes.*24/,
+      /export it again/
     )
-    await expectError(() => readNrrd(replaced('(0,3,0)', '(1,3,0)')), VolumeError, /orthogonal/)
-    await expectError(() => readNrrd(replaced('(0,3,0)', 'none')), FileFormatError, /three dimensions/)
-    await expectError(() => readNrrd(with_('space: LPS').slice(0, 40)), FileFormatError, /empty line/)
+    await expectError(() => readNrrd(replaced('(0,3,0)', '(1,3,0)')), VolumeError, /orthogonal/, /Resample/)
+    await expectError(
+      () => readNrrd(replaced('(0,3,0)', 'none')),
+      FileFormatError,
+      /three dimensions/,
+      /export the file again/
+    )
+    await expectError(
+      () => readNrrd(with_('space: LPS').slice(0, 40)),
+      FileFormatError,
+      /empty line/,
+      /header and data in one \.nrrd/
+    )
   })
   it('images', () => {
     const image = { width: 3, height: 2, data: Float32Array.from([0, 0.5, 1, 1e-3, 7, -2]) }
@@ -251,35 +316,59 @@ describe('MetaImage', () => {
     await expectError(
       () => readMha(mhd, 'ct.mhd'),
       FileFormatError,
-      /ct\.mhd keeps its voxels in another file \(ct\.raw\)/
+      /ct\.mhd keeps its voxels in another file \(ct\.raw\)/,
+      /\.mha/
     )
     expect(readMha(mhd, 'ct.mhd', new Uint8Array(volume.data.buffer)).volume.data).toEqual(volume.data)
   })
   it('refuses what it does not know', async () => {
-    await expectError(() => readMha(changed('MET_SHORT', 'MET_STRING')), FileFormatError, /MET_STRING/)
-    await expectError(() => readMha(changed('NDims = 3', 'NDims = 4')), FileFormatError, /4 dimensions/)
+    await expectError(
+      () => readMha(changed('MET_SHORT', 'MET_STRING')),
+      FileFormatError,
+      /MET_STRING/,
+      /MET_SHORT/
+    )
+    await expectError(
+      () => readMha(changed('NDims = 3', 'NDims = 4')),
+      FileFormatError,
+      /4 dimensions/,
+      /Extract one volume/
+    )
     await expectError(
       () => readMha(changed('DimSize = 7', 'DimSize = 70')),
       FileFormatError,
-      /630 bytes.*6300/
+      /630 bytes.*6300/,
+      /export it again/
     )
-    await expectError(() => readMha(changed('= 1 0 0 0 1 0', '= 1 0 0 0.3 1 0')), VolumeError, /orthogonal/)
+    await expectError(
+      () => readMha(changed('= 1 0 0 0 1 0', '= 1 0 0 0.3 1 0')),
+      VolumeError,
+      /orthogonal/,
+      /Resample/
+    )
     await expectError(
       () => readMha(changed('ElementSpacing = 0.7', 'ElementSpacing = 0')),
       VolumeError,
-      /spacing/
+      /spacing/,
+      /ElementSpacing/
     )
-    await expectError(() => readMha(changed('Offset = -31.25', 'Offset = left')), FileFormatError, /Offset/)
+    await expectError(
+      () => readMha(changed('Offset = -31.25', 'Offset = left')),
+      FileFormatError,
+      /Offset/,
+      /export the file again/
+    )
     await expectError(
       () => readMha(changed(/ElementDataFile[\s\S]*/, '')),
       FileFormatError,
-      /ElementDataFile/
+      /ElementDataFile/,
+      /export it again/
     )
   })
   it('notices a damaged byte in compressed data', async () => {
     const bytes = writeMha(volume, { compress: true })
     bytes[bytes.length - 2] ^= 1
-    await expectError(() => readMha(bytes), FileFormatError, /check sum/)
+    await expectError(() => readMha(bytes), FileFormatError, /check sum/, /export it again/)
   })
 })
 
@@ -298,11 +387,22 @@ describe('any volume file', () => {
     await expectError(
       () => readVolumeBytes('ct.txt', text('hello world')),
       FileFormatError,
-      /ct\.txt is not a volume/
+      /ct\.txt is not a volume/,
+      /\.nii\.gz/
     )
-    await expectError(() => readVolumeBytes('none', new Uint8Array()), FileFormatError, /none/)
+    await expectError(
+      () => readVolumeBytes('none', new Uint8Array()),
+      FileFormatError,
+      /none/,
+      /folder of DICOM/
+    )
     const [slice] = writeDicomCtSlices(volume)
-    await expectError(() => readVolumeBytes('1.dcm', slice.bytes), FileFormatError, /single DICOM image/)
+    await expectError(
+      () => readVolumeBytes('1.dcm', slice.bytes),
+      FileFormatError,
+      /single DICOM image/,
+      /folder that holds the whole/
+    )
   })
   it('NaN is refused by its place', async () => {
     const data = Float32Array.from(volume.data)
@@ -312,6 +412,6 @@ describe('any volume file', () => {
       writeNrrd({ ...volume, data }),
       writeMha({ ...volume, data })
     ])
-      await expectError(() => readVolumeBytes('x', bytes), VolumeError, /voxel 4, 3, 2/)
+      await expectError(() => readVolumeBytes('x', bytes), VolumeError, /voxel 4, 3, 2/, /Replace NaN/)
   })
 })

@@ -76,8 +76,7 @@ describe('finding the pelvis', () => {
 
   it.each<[string, Mat3]>([
     ['prone, taken for supine', [-1, 0, 0, 0, -1, 0, 0, 0, 1]],
-    ['feet first, taken for head first', [-1, 0, 0, 0, 1, 0, 0, 0, -1]],
-    ['on the side', [0, -1, 0, 1, 0, 0, 0, 0, 1]]
+    ['feet first, taken for head first', [-1, 0, 0, 0, 1, 0, 0, 0, -1]]
   ])('of a patient who lay %s', async (_, ctFromLps) => {
     const found = await locate(misnamed(phantom.ct, ctFromLps))
     expect(mulMat3(found.lpsFromCt, ctFromLps).map(x => x + 0)).toEqual(IDENTITY3)
@@ -85,12 +84,12 @@ describe('finding the pelvis', () => {
   })
 
   it('at the end of a whole body of 5 mm slices, with an arm and a table in view', async () => {
-    const body = bodyOver(phantom.ct, phantom.isocenter, 900, 5)
+    const body = bodyOver(phantom.ct, phantom.isocenter, 700, 5)
     const found = await locate(body)
     near(found.isocenter, phantom.isocenter)
     const { volume, notes } = takeIn(body, found)
     // The chest is cut off.
-    expect(volume.size[2] * volume.spacing[2]).toBeLessThan(500)
+    expect(volume.size[2] * volume.spacing[2]).toBeLessThan(400)
     expect(notes.join(' ')).toMatch(/Orientation: as the file says\..*Cropped to.*5\.0 mm apart/)
   })
 
@@ -109,8 +108,8 @@ describe('finding the pelvis', () => {
 
 describe('a CT without a pelvis is refused', () => {
   it.each<[string, Volume, RegExp]>([
-    ['a chest', sampled([90, 68, 70], [4, 4, 5], [-180, -135, -175], thorax), /No pelvis was found/],
-    ['a head', sampled([53, 60, 68], [4, 4, 4], [-105, -120, -135], skull), /No pelvis was found/],
+    ['a chest', sampled([90, 68, 40], [4, 4, 5], [-180, -135, -100], thorax), /No pelvis was found/],
+    ['a head', sampled([43, 49, 45], [5, 5, 5], [-105, -120, -110], skull), /No pelvis was found/],
     [
       'a box of water',
       sampled([60, 60, 60], [4, 4, 4], [-120, -120, -120], (x, y, z) =>
@@ -166,7 +165,8 @@ describe('taking a CT in', () => {
 
   it('leaves a CT of the right size as it is', () => {
     const { volume, notes } = takeIn(phantom.ct, { ...located, isocenter: phantom.isocenter })
-    expect(volume.data).toBe(phantom.ct.data)
+    expect(volume.size).toEqual(phantom.ct.size)
+    expect(volume.data.every((x, i) => x === phantom.ct.data[i])).toBe(true)
     expect(notes).toHaveLength(3)
   })
 })

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   ArgumentError,
   createRandom,
   expSO3,
+  FileFormatError,
+  FileNotFoundError,
   indexToLps,
   PoseError,
   rigid,
@@ -26,6 +28,7 @@ import { breakBone } from '../src/population/pathology.js'
 import { populate } from '../src/population/populate.js'
 import { drawShape, shapeLandmarks, shapeOf, surfaceModel } from '../src/population/surface-model.js'
 import { transformPoints } from '../src/shape-model/align.js'
+import { readAtlas } from '../src/shape-model/atlas.js'
 import { readPopulation } from '../src/training/population.js'
 import { eggAtlas, writeAtlas } from './ellipsoids.js'
 
@@ -96,9 +99,12 @@ describe('warping a CT', () => {
     }
     const { volume, continued } = continueCt(model, cut, { shape: truth })
     expect(continued).toBe(true)
-    const keel = truthLandmarks[2]
-    expect(sampleTrilinear(volume, [keel[0], keel[1], keel[2] + 5])).toBeGreaterThan(100)
-    expect(Math.abs(sampleTrilinear(volume, [keel[0], keel[1], keel[2] - 6]))).toBeLessThan(100)
+    // At each egg's lower end, which was cut off: its shell, and no bone below it.
+    for (const [x, y, low] of truthLandmarks.slice(2, 4)) {
+      expect(sampleTrilinear(ct, [x, y, low + 1])).toBeGreaterThan(150)
+      expect(sampleTrilinear(volume, [x, y, low + 1])).toBeGreaterThan(150)
+      expect(Math.abs(sampleTrilinear(volume, [x, y, low - 6]))).toBeLessThan(100)
+    }
     // What was there is as it was.
     for (const p of truthLandmarks.slice(0, 2))
       expect(sampleTrilinear(volume, p)).toBeCloseTo(sampleTrilinear(ct, p), 6)
@@ -212,6 +218,19 @@ describe('an atlas that cannot be used', () => {
     expect(() =>
       checkAtlas(changed({}, [{ name: 'x', side: 'L', meanOf: [{ bone: 'wing', vertex: 0 }] }]))
     ).toThrow(/wing/)
+  })
+
+  it('is refused where its files are not what atlas.json says', async () => {
+    const folder = join(root, 'broken')
+    await expect(readAtlas(folder)).rejects.toThrow(FileNotFoundError)
+    await writeAtlas(folder, atlas)
+    await expect(readAtlas(folder)).resolves.toMatchObject({ patients: atlas.patients })
+    await writeFile(join(folder, 'keel.v'), new Uint8Array(1001))
+    await expect(readAtlas(folder)).rejects.toThrow(/keel\.v holds/)
+    await writeFile(join(folder, 'atlas.json'), '{"patients": ["A"], "bones": {"keel": {}}}')
+    await expect(readAtlas(folder)).rejects.toThrow(/bones\.keel/)
+    await writeFile(join(folder, 'atlas.json'), '{"patients": [')
+    await expect(readAtlas(folder)).rejects.toThrow(FileFormatError)
   })
 })
 

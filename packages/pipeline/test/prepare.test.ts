@@ -137,7 +137,8 @@ describe('a preparation that is killed', () => {
     const last = await run(null)
     expect(last[0]).toMatch(/^Retraining/)
     expect((await openPatient(out)).manifest.landmarks).toHaveLength(23)
-  })
+    // Four processes, each with its own start and training threads.
+  }, 300_000)
 })
 
 describe('a CT that cannot be prepared', () => {
@@ -146,17 +147,5 @@ describe('a CT that cannot be prepared', () => {
     await expect(
       preparePatient(ct, await readModel(), { out: join(root, 'none'), steps: 1 })
     ).rejects.toMatchObject({ code: 'volume', message: expect.stringMatching(/no bone/) })
-  })
-
-  it('shows no pelvis', async () => {
-    // Blocks of bone in a box of water.
-    const data = phantom.ct.data.map((_, i) => (i % 7919 < 900 && (i >> 9) % 5 === 0 ? 400 : 0))
-    const attempt = preparePatient({ ...phantom.ct, data }, await readModel(), {
-      out: join(root, 'blocks'),
-      steps: 1
-    })
-    await expect(attempt).rejects.toMatchObject({
-      message: expect.stringMatching(/No pelvis|landmarks were found in 3D/)
-    })
   })
 })

@@ -8,6 +8,7 @@ import { machineWords, thisMachine } from '../terminal/machine.js'
 import type { CommandResult } from '../terminal/output.js'
 import { textList, textTable } from '../terminal/table.js'
 import { judge } from '../terminal/verdict.js'
+import { addBenchRegisterCommand } from './bench-register.js'
 import { addBenchTrainCommand } from './bench-train.js'
 
 interface BenchDrrOptions extends CommonOptions {
@@ -50,6 +51,7 @@ Example:
     )
     .action((options: BenchDrrOptions) => runCommand(options, context => run(options, context)))
   addBenchTrainCommand(bench)
+  addBenchRegisterCommand(bench)
 }
 
 async function run(o: BenchDrrOptions, { signal, progress }: CommandContext): Promise<CommandResult> {
@@ -82,7 +84,8 @@ const WORDS: Readonly<Record<Exclude<DrrFigure, 'webgpu'>, string>> = {
   scaling2: 'two cores against one',
   ms1536: '1536 × 1536 pixels, ms',
   memoryFactor: 'peak memory of a batch, int16 volumes',
-  plastimatchRmsPercent: 'plastimatch and Raypose apart, % RMS'
+  plastimatchRmsPercent: 'plastimatch and Raypose apart, % RMS',
+  plastimatchBoxRmsPercent: 'the same, voxels as boxes in both, % RMS'
 }
 
 function text({ figures, reasons, kernels }: DrrBench): string {

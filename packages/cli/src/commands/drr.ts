@@ -46,6 +46,7 @@ interface DrrOptions extends CommonOptions {
   readonly pixel: Vec2
   readonly size: Vec2
   readonly backend: 'auto' | 'webgpu' | 'wasm' | 'reference'
+  readonly interpolation?: 'trilinear' | 'nearest'
   readonly out: string
 }
 
@@ -110,6 +111,11 @@ export function addDrrCommand(program: Command): void {
       oneOf('--backend', ['auto', 'webgpu', 'wasm', 'reference'] as const),
       'auto'
     )
+    .option(
+      '--interpolation <name>',
+      'of --backend reference: trilinear (default), or nearest (voxels as boxes, as Siddon has them)',
+      oneOf('--interpolation', ['trilinear', 'nearest'] as const)
+    )
   withCommonOptions(command)
     .addHelpText(
       'after',
@@ -129,6 +135,11 @@ async function renderDrr(o: DrrOptions, { signal, progress }: CommandContext): P
   const format = extname(o.out).toLowerCase()
   if (format !== '.png' && format !== '.nrrd')
     throw new ArgumentError(`--out ${o.out} is neither a .png nor a .nrrd file`, 'For example: --out drr.png')
+  if (o.interpolation !== undefined && o.backend !== 'reference')
+    throw new ArgumentError(
+      `--interpolation ${o.interpolation} needs the reference renderer; --backend is ${o.backend}`,
+      'Add --backend reference, or leave out --interpolation: all other renderers are trilinear.'
+    )
   const started = performance.now()
   const ct = await readCt(o.ct, { series: o.series, signal, onProgress: progress })
   const read = performance.now()
@@ -141,7 +152,7 @@ async function renderDrr(o: DrrOptions, { signal, progress }: CommandContext): P
   progress({ stage: 'Rendering', fraction: 0 })
   const renderer =
     o.backend === 'reference'
-      ? asAsyncRenderer(createReferenceRenderer(ct.volume))
+      ? asAsyncRenderer(createReferenceRenderer(ct.volume, { interpolation: o.interpolation }))
       : await createBestRenderer(ct.volume, { backend: o.backend, workers: 1 })
   const prepared = performance.now()
   const image = await renderer.render(camera)

@@ -16,7 +16,7 @@ const quantile = (sorted: readonly number[], q: number): number => {
 
 /** The end of a name, which is what differs between patients, as far as there is room for it. */
 const short = (name: string, room: number): string => {
-  const letters = Math.max(3, Math.floor(room / 6.2))
+  const letters = Math.max(3, Math.floor(room / 7.4))
   return name.length <= letters ? name : `…${name.slice(1 - letters)}`
 }
 
@@ -49,7 +49,7 @@ ${g.samples.filter(s => s.value < low || s.value > high).map(s => dot(x, y(s.val
   return drawing(
     f,
     `${title}, ${unit}`,
-    html`${axes(f, null, y, { title, y: unit })}${limit && limit.value <= y.domain[1] && html`${line(f.left, y(limit.value), f.right, y(limit.value), 'var(--good)', '5 4')}${label(f.right, y(limit.value) - 5, limit.name, 'end')}`}${shown.map(one)}`
+    html`${axes(f, null, y, { title, y: unit })}${limit && limit.value <= y.domain[1] && html`${line(f.left, y(limit.value), f.right, y(limit.value), 'var(--good)', '5 4')}${label(f.left + 4, y(limit.value) - 5, limit.name)}`}${shown.map(one)}`
   )
 }
 
@@ -167,7 +167,12 @@ export function timingBars(
     readonly parts: readonly { readonly name: string; readonly seconds: number }[]
   }[]
 ): Html {
-  const f = { ...frame(640, 82 + 26 * methods.length), left: 200, bottom: 36 + 26 * methods.length }
+  const f = {
+    ...frame(640, 82 + 26 * methods.length),
+    left: 200,
+    right: 570,
+    bottom: 36 + 26 * methods.length
+  }
   const totals = methods.map(m => m.parts.reduce((s, p) => s + p.seconds, 0))
   const x = linearScale([0, Math.max(1e-3, ...totals)], [f.left, f.right], 6)
   const names = [...new Set(methods.flatMap(m => m.parts.map(p => p.name)))]
@@ -204,7 +209,7 @@ export function outcomePlot(
   return drawing(
     f,
     title,
-    html`${axes(f, x, y, { title, x: names.x, y: names.y })}${line(f.left, y(limit.value), f.right, y(limit.value), 'var(--good)', '5 4')}${label(f.right, y(limit.value) - 5, limit.name, 'end')}${finite.map(
+    html`${axes(f, x, y, { title, x: names.x, y: names.y })}${line(f.left, y(limit.value), f.right, y(limit.value), 'var(--good)', '5 4')}${label(f.right, y(limit.value) + 13, limit.name, 'end')}${finite.map(
       p => dot(x(p.x), y(p.y), p.y < limit.value ? colour : 'var(--bad)', p.title, 2.5)
     )}`
   )

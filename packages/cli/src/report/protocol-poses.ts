@@ -1,5 +1,4 @@
 import { type Mat4, sourcePosition, sub, type Vec3 } from '@raypose/core'
-import { fixed } from './format.js'
 import { type Html, html } from './html.js'
 import { at, dot, drawing, label, line } from './svg.js'
 
@@ -71,6 +70,6 @@ export function posesPlot(title: string, scene: PoseScene): Html {
     )}${sources.map(
       s => html`${s.found && html`${line(px(s.from), py(s.from), px(s.found), py(s.found), 'var(--initial)')}${dot(px(s.found), py(s.found), 'var(--initial)', s.title, 2.5)}`}<circle cx="${at(px(s.from))}" cy="${at(py(s.from))}" r="3.5" fill="none" stroke="var(--final)"><title>${s.title}</title></circle>
 `
-    )}${label(width - 12, height - 8, `rings: true sources; dots: estimated; ${fixed(100, 0)} mm:`, 'end')}${line(width - 12 - 100 * scale, height - 24, width - 12, height - 24, 'var(--ink)')}`
+    )}${label(12, height - 8, 'rings: true sources; dots: as the initial pose has them')}${label(width - 12, height - 8, '100 mm', 'end')}${line(width - 12 - 100 * scale, height - 24, width - 12, height - 24, 'var(--ink)')}`
   )
 }

@@ -49,8 +49,8 @@ export function protocolReport(input: ProtocolReportInput): string {
   const titles = titleOf(run)
   const { overall, patients, published } = r.summary
   const figures = new Map(protocolFigures(input).map(f => [f.name, f.figure]))
-  const shown = (prefix: string): Html =>
-    html`<div class="columns">${[...figures].flatMap(([name, figure]) => (name.startsWith(prefix) ? [html`<figure>${figure}</figure>`] : []))}</div>`
+  const shown = (prefix: string, least = 300): Html =>
+    html`<div class="columns" style="grid-template-columns:repeat(auto-fit,minmax(min(100%,${least}px),1fr))">${[...figures].flatMap(([name, figure]) => (name.startsWith(prefix) ? [html`<figure>${figure}</figure>`] : []))}</div>`
   const has = (prefix: string) => [...figures.keys()].some(name => name.startsWith(prefix))
   const arms = groupBy(r.ablations, a => a.ablation)
   return page({
@@ -74,16 +74,16 @@ export function protocolReport(input: ProtocolReportInput): string {
           'Against the earlier run',
           html`${plain(changeTable(comparison.changes, titles))}<p class="note">${comparison.pairs} views of both runs, ${comparison.unpaired} of but one. Wilcoxon’s signed-rank test (McNemar’s for rates), adjusted by Holm over the whole table; intervals by drawing patients, then their views.</p>`
         ),
-      section('Where the C-arm stood', shown('poses')),
+      section('Where the C-arm stood', shown('poses', 440)),
       has('initial') &&
         section(
           'Initialisation',
-          html`${shown('initial')}<p class="note">Boxes: quartiles and median; whiskers: 5th to 95th percentile. Maps: mean over heights and patients.</p>`
+          html`${shown('initial', 440)}<p class="note">Boxes: quartiles and median; whiskers: 5th to 95th percentile. Maps: mean over heights and patients.</p>`
         ),
       section('Registration against initialisation', shown('outcome')),
-      has('capture') && section('Capture range', shown('capture')),
+      has('capture') && section('Capture range', shown('capture', 440)),
       has('reliability') && section('Does the stated probability come true?', shown('reliability')),
-      section('Time', shown('time')),
+      section('Time', shown('time', 440)),
       section(
         'By patient',
         html`${patients.map(
@@ -183,7 +183,7 @@ export function protocolFigures({
     { key: 'tre', title: 'Initial TRE', unit: 'mm' },
     { key: 'projectionDistance', title: 'Initial projection distance', unit: 'mm' },
     { key: 'cameraTranslation', title: 'Source position, initial pose', unit: 'mm' },
-    { key: 'cameraRotationDeg', title: 'Camera rotation, initial pose', unit: '°' }
+    { key: 'cameraRotationDeg', title: 'Camera rotation, initial pose', unit: 'degrees' }
   ]
   const figures: { name: string; figure: Html }[] = [
     { name: 'poses', figure: posesPlot(`Evaluation poses, ${run.patients[0].name}`, scene) }

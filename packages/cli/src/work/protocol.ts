@@ -12,6 +12,7 @@ import {
   criteriaOf,
   exportViews,
   findPatients,
+  type ImportedPoses,
   isSuccess,
   measureImported,
   openStage,
@@ -100,7 +101,8 @@ export async function protocolToFolder(w: ProtocolWork): Promise<ProtocolOutcome
 
   const own = await runProtocol(protocol, sources, w)
   const theirs: ProtocolRow[] = []
-  for (const poses of imported) theirs.push(...(await measureImported(protocol, sources, poses)))
+  for (const poses of named(imported, Object.keys(protocol.methods)))
+    theirs.push(...(await measureImported(protocol, sources, poses)))
   const run: ProtocolRun = { ...own, rows: [...own.rows, ...theirs] }
 
   const capture = w.captureRange ? captureRangeProtocol(protocol) : null
@@ -139,6 +141,17 @@ export async function exportToFolder(
 ): Promise<{ patients: number; views: number }> {
   const protocol = chosenProtocol(await readProtocol(w.protocol), w)
   return exportViews(protocol, await findPatients(w.patients), w.out, w)
+}
+
+/** Imported poses under names of their own: those of a method of the protocol must not count as that method's. */
+export function named(imported: readonly ImportedPoses[], taken: readonly string[]): ImportedPoses[] {
+  const names = new Set(taken)
+  return imported.map(poses => {
+    let name = poses.name
+    for (let n = 1; names.has(name); n++) name = `${poses.name} (imported${n > 1 ? ` ${n}` : ''})`
+    names.add(name)
+    return { ...poses, name }
+  })
 }
 
 const safeName = (name: string) => basename(name).replace(/[^\w.+-]/g, '_')

@@ -34,6 +34,18 @@ export function depthVariant(cameraFromLps: Mat4, point: Vec3, mm: number): Mat4
   return m
 }
 
+/**
+ * The pose of the mirrored picture (columns reversed, see `mirrorDetector`) of a patient mirrored left to right: for a patient who is his own
+ * mirror image it shows the same.
+ * @param centre a point of the patient's median plane, LPS mm
+ */
+export function mirroredPose(cameraFromLps: Mat4, centre: Vec3): Mat4 {
+  const flip = reflection([1, 0, 0])
+  const r = mulMat3(mulMat3(flip, rotationOf(cameraFromLps)), flip)
+  const [x, y, z] = applyRigid(cameraFromLps, centre)
+  return rigid(r, sub([-x, y, z], applyRigid(rigid(r, [0, 0, 0]), centre)))
+}
+
 /** I − 2·n·nᵀ for a unit normal. */
 const reflection = (n: Vec3): Mat3 =>
   [0, 1, 2].flatMap(a => [0, 1, 2].map(b => (a === b ? 1 : 0) - 2 * n[a] * n[b]))

@@ -13,6 +13,8 @@ export interface DicomHeader {
   readonly transferSyntax: TransferSyntax
   readonly sopClassUid: string
   readonly sopInstanceUid: string
+  /** Identifier of the patient, or the name where there is none. */
+  readonly patient: string
   readonly studyUid: string
   readonly seriesUid: string
   readonly frameOfReferenceUid: string
@@ -86,6 +88,7 @@ function headerOf(meta: Dataset, d: Dataset, name: string): DicomHeader {
     transferSyntax: transferSyntaxOf(meta.text('00020010'), name),
     sopClassUid: d.text('00080016'),
     sopInstanceUid: d.text('00080018'),
+    patient: d.text('00100020') || d.text('00100010'),
     studyUid: d.text('0020000D'),
     seriesUid: d.text('0020000E'),
     frameOfReferenceUid: d.text('00200052'),

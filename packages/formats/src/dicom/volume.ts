@@ -66,6 +66,15 @@ function checkOneCtSeries(files: readonly DicomFile[]): void {
       `The files belong to ${series.size} series: ${listed([...series])}`,
       'Choose one of them by its series UID.'
     )
+  // Series identifiers are unique until an anonymiser gives every patient the same.
+  const patients = new Set(files.map(f => f.header.patient))
+  if (patients.size > 1) {
+    const alien = files.find(f => f.header.patient !== files[0].header.patient)!
+    throw new SeriesError(
+      `The series mixes slices of ${patients.size} patients: ${alien.name} is of another one than ${files[0].name}`,
+      'Put the slices of each patient into a folder of their own.'
+    )
+  }
 }
 
 /** Rescales each slice by its own slope and intercept: Int16 as long as every value fits, else Float32. */

@@ -71,7 +71,7 @@ export function readMetaImage(bytes: Uint8Array, name: string, detached?: Uint8A
     if (v.length !== count || !v.every(Number.isFinite))
       throw new FileFormatError(
         `${name}: "${key} = ${text}" is not ${count} numbers`,
-        'The header is damaged.'
+        'The header is damaged: export the file again.'
       )
     return v
   }

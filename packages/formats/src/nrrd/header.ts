@@ -93,7 +93,7 @@ export function readNrrdHeader(bytes: Uint8Array, name: string): NrrdHeader {
   if (sizes.length !== Number(need('dimension')))
     throw new FileFormatError(
       `${name} has ${sizes.length} sizes for dimension ${need('dimension')}`,
-      'The header is damaged.'
+      'The header is damaged: export the file again.'
     )
   const endian = fields.get('endian')?.toLowerCase()
   if (endian === undefined && encoding !== 'ascii' && !['int8', 'uint8'].includes(type))
@@ -124,7 +124,10 @@ export function readNrrdHeader(bytes: Uint8Array, name: string): NrrdHeader {
 function listOfNumbers(text: string, key: string, name: string): number[] {
   const v = text.trim().split(/\s+/).map(Number)
   if (!v.every(Number.isFinite))
-    throw new FileFormatError(`${name}: "${key}: ${text}" is not a list of numbers`, 'The header is damaged.')
+    throw new FileFormatError(
+      `${name}: "${key}: ${text}" is not a list of numbers`,
+      'The header is damaged: export the file again.'
+    )
   return v
 }
 

@@ -9,6 +9,7 @@ import {
 import { binsPerLandmark, type NetworkSpec } from '../architectures/spec.js'
 import { createGraph } from '../graph/graph.js'
 import type { Runtime, RuntimeTensor, Session } from '../runtime/runtime.js'
+import { assertWebGpuComputes } from '../runtime/webgpu-limits.js'
 import { decode } from './decode.js'
 import { normaliseInput } from './normalise.js'
 
@@ -50,7 +51,7 @@ export function inferenceGraph(spec: NetworkSpec, parameters: Float32Array, batc
 
 /**
  * Detection of landmarks with trained parameters on a given runtime; knows no platform.
- * @throws ModelError when parameters and spec do not fit
+ * @throws ModelError when parameters and spec do not fit; BackendError for a network that WebGPU would compute wrongly
  */
 export async function detectorOn(
   runtime: Runtime,
@@ -59,6 +60,7 @@ export async function detectorOn(
 ): Promise<Detector> {
   const { spec, parameters } = network
   const batch = options.batchSize ?? 1
+  if (options.provider === 'webgpu' || runtime.name.includes('webgpu')) assertWebGpuComputes(spec, false)
   const session: Session = await runtime.createSession(inferenceGraph(spec, parameters, batch), {
     threads: options.threads ?? 1,
     provider: options.provider

@@ -6,6 +6,7 @@ import { createGraph } from '../graph/graph.js'
 import { scale } from '../graph/ops.js'
 import { nodeRuntime } from '../runtime/onnxruntime-node.js'
 import type { Runtime, RuntimeTensor } from '../runtime/runtime.js'
+import { assertWebGpuComputes } from '../runtime/webgpu-limits.js'
 import { type CheckpointNote, readCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { randomParameters } from './initialise.js'
 import { trainingGraph } from './training-graph.js'
@@ -100,6 +101,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const runtime = options.runtime ?? (await nodeRuntime())
   // On a GPU the state stays there from step to step; only loss and norm come back.
   const onDevice = options.provider !== undefined && options.provider !== 'cpu'
+  if (options.provider === 'webgpu') assertWebGpuComputes(spec, true)
   const session = await runtime.createSession(trainingGraph(spec, batchSize), {
     threads: options.threads ?? 1,
     provider: options.provider,

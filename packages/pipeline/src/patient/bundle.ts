@@ -15,7 +15,14 @@ import { loadWeights, type Network, saveWeights } from '@raypose/network'
 import { writeFileAtomic, writeJsonAtomic } from '../files/atomic.js'
 import { sha256 } from '../files/hash.js'
 import { VERSION } from '../version.js'
-import { AGAIN, manifestIntegrity, PATIENT_FORMAT, type PatientManifest, parseManifest } from './manifest.js'
+import {
+  AGAIN,
+  manifestIntegrity,
+  PATIENT_FORMAT,
+  type PatientLandmarkInput,
+  type PatientManifest,
+  parseManifest
+} from './manifest.js'
 
 export { PATIENT_FORMAT, type PatientLandmark, type PatientManifest } from './manifest.js'
 
@@ -57,12 +64,14 @@ export type PatientParts = Omit<
   | 'created'
   | 'files'
   | 'integrity'
+  | 'landmarks'
   | 'lpsFromCt'
   | 'notes'
   | 'validationCurve'
   | 'worstViews'
 > &
   Partial<Pick<PatientManifest, 'lpsFromCt' | 'notes' | 'validationCurve' | 'worstViews'>> & {
+    readonly landmarks: PatientLandmarkInput[]
     readonly network: Network
     readonly volume: Volume<Int16Array>
   }

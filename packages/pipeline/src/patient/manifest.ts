@@ -80,6 +80,8 @@ export const manifestSchema = z.object({
 
 export type PatientManifest = z.infer<typeof manifestSchema>
 export type PatientLandmark = z.infer<typeof landmarkSchema>
+/** As it may be written: what has a default may be left out. */
+export type PatientLandmarkInput = z.input<typeof landmarkSchema>
 
 export const AGAIN = 'Prepare the patient again with "raypose prepare".'
 

@@ -45,8 +45,9 @@ export interface Located {
 
 /** Voxel size for looking: enough for a DRR of 1.6 mm pixels, and quick. */
 const LOOK_MM = 2.5
-/** Height between two looks, mm: the network is trained for ±40 mm. */
+/** Height between two looks, mm: the network is trained for ±40 mm. Orientations that are unlikely are looked at more coarsely. */
 const STEP_MM = 25
+const COARSE_STEP_MM = 40
 /** A place where the network is surest is worth a closer look from this sum of confidences on; so many are looked at. */
 const LEAST_SCORE = 2
 const CLOSER_LOOKS = 3
@@ -117,7 +118,7 @@ export async function locatePelvis(
     try {
       const places = isocenter
         ? [{ centre: mulMat3Vec3(orientation, isocenter), score: Number.POSITIVE_INFINITY }]
-        : await promisingPlaces(scene)
+        : await promisingPlaces(scene, n === 0 ? STEP_MM : COARSE_STEP_MM)
       for (const place of places) {
         if (!isocenter) score = Math.max(score, place.score)
         let seen = await approach(scene, place.centre)
@@ -199,12 +200,12 @@ interface Place {
 }
 
 /** The heights where the network is surest, best first, each moved sideways to where it is surest. */
-async function promisingPlaces(scene: Scene): Promise<Place[]> {
+async function promisingPlaces(scene: Scene, step: number): Promise<Place[]> {
   const look = async (centre: Vec3): Promise<Place> => {
     const [found] = await scene.look(centre, [FRONT])
     return { centre, score: found.reduce((s, d) => s + d.confidence, 0) }
   }
-  const centres = boneCentres(scene.volume, STEP_MM)
+  const centres = boneCentres(scene.volume, step)
   const places: Place[] = []
   for (const [i, centre] of centres.entries()) {
     scene.report((0.7 * i) / centres.length)

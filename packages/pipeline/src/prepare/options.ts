@@ -55,8 +55,7 @@ export interface PrepareRecipe {
 }
 
 /**
- * 90 views as the paper's, but over the height of the pelvis, since at ±15 mm the highest landmarks are in few views; measured on six
- * held-out patients this puts the iliac spines 1 mm nearer to the truth (docs/preparation.md).
+ * 90 views as the paper's, but over the height of the pelvis: at ±15 mm the iliac spines are in few of them (docs/preparation.md).
  */
 const TALL_GRID: ViewGrid = {
   ...BACK_PROJECTION_GRID,

@@ -48,7 +48,7 @@ export interface RefinementVolume {
   /** The volume's own voxels, whatever the pixels. */
   readonly renderer: Renderer
   /** Voxels as coarse as the pixels. */
-  readonly levelled: DerivativeRenderer
+  readonly levelled: Renderer & DerivativeRenderer
   dispose(): void
 }
 
@@ -80,6 +80,11 @@ export interface RefinedXray {
   readonly cameraFromFirst?: Mat4
 }
 
+/** A refinement with the X-rays as it took them, to be judged by (see `registrationEvidence`). */
+export interface Refinement extends ViewsResult {
+  readonly views: readonly RegistrationView[]
+}
+
 /**
  * The default fine registration of one or more X-rays: see `registerViews`. Pixels that do not show the patient and rays through the
  * cut ends of the CT do not count.
@@ -91,23 +96,30 @@ export function refineViews(
   xrays: readonly RefinedXray[],
   points: readonly Vec3[],
   centre: Vec3,
-  options: Pick<ViewsRegistration, 'signal' | 'onProgress'> = {}
-): ViewsResult {
+  options: Pick<ViewsRegistration, 'signal' | 'onProgress' | 'levels'> & {
+    /** Poses to begin from besides the hypotheses; default {@link SCATTERED}. */
+    readonly scattered?: number
+  } = {}
+): Refinement {
+  const { scattered = SCATTERED, ...task } = options
   const hypotheses = xrays.flatMap(x => {
     const back = x.cameraFromFirst && invertRigid(x.cameraFromFirst)
     return x.hypotheses.slice(0, MAX_HYPOTHESES).map(h => (back ? composeRigid(back, h) : h))
   })
-  return registerViews({
-    ...options,
-    views: xrays.map(x => workingView(x, points)),
-    starts: [...hypotheses, ...scatteredStarts(hypotheses[0], centre, SCATTERED).slice(1)],
+  const views = xrays.map(x => workingView(x, points))
+  const result = registerViews({
+    ...task,
+    views,
+    starts: [...hypotheses, ...scatteredStarts(hypotheses[0], centre, scattered).slice(1)],
     centre,
     renderer: ct.levelled,
     coverage: camera => coverage(ct.volume, camera)
   })
+  return { ...result, views }
 }
 
-function workingView(x: RefinedXray, points: readonly Vec3[]): RegistrationView {
+/** An X-ray at the resolution that registration works at, with what of it counts. */
+export function workingView(x: RefinedXray, points: readonly Vec3[]): RegistrationView {
   const { factor, detector } = workingDetector(x.detector)
   const { fixed, weights } = binWeighted(x.image, xrayWeights(x.image), factor)
   return {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileFormatError, FileNotFoundError } from '@raypose/core'
+import { z } from 'zod'
 import type { Points } from './align.js'
 
 /** Surfaces of several patients in correspondence: vertex k of a bone is the same anatomical point in all. */
@@ -12,13 +13,31 @@ export interface SurfaceAtlas {
   readonly landmarks: readonly { name: string; side: string; meanOf: { bone: string; vertex: number }[] }[]
 }
 
-interface AtlasJson {
-  patients: string[]
-  bones: Record<string, { vertices: string; vertices_shape: number[]; faces: string; faces_shape: number[] }>
-  landmarks: { name: string; side: string; mean_of: { bone: string; vertex: number }[] }[]
-}
+const count = z.number().int().nonnegative()
+const atlasSchema = z.object({
+  patients: z.array(z.string()),
+  bones: z.record(
+    z.string(),
+    z.object({
+      vertices: z.string(),
+      vertices_shape: z.tuple([count, count, z.literal(3)]),
+      faces: z.string(),
+      faces_shape: z.tuple([count, z.literal(3)])
+    })
+  ),
+  landmarks: z.array(
+    z.object({
+      name: z.string(),
+      side: z.string().default(''),
+      mean_of: z.array(z.object({ bone: z.string(), vertex: count }))
+    })
+  )
+})
 
-/** Reads a folder with `atlas.json` and its vertex and face files. */
+/**
+ * Reads a folder with `atlas.json` and its vertex and face files (docs/population.md).
+ * @throws FileNotFoundError; FileFormatError for an atlas.json that is none, or files of another length than it says
+ */
 export async function readAtlas(folder: string): Promise<SurfaceAtlas> {
   const bytes = async (file: string) => {
     try {
@@ -32,20 +51,24 @@ export async function readAtlas(folder: string): Promise<SurfaceAtlas> {
       )
     }
   }
-  const json = JSON.parse(new TextDecoder().decode(await bytes('atlas.json'))) as AtlasJson
+  const numbers = async (file: string, expected: number) => {
+    const b = await bytes(file)
+    if (b.byteLength !== expected * 4)
+      throw new FileFormatError(
+        `${join(folder, file)} holds ${b.byteLength / 4} numbers, not ${expected}`,
+        'The file is cut short, or atlas.json is that of another atlas; copy both again.'
+      )
+    return b
+  }
+  const json = parseAtlasJson(join(folder, 'atlas.json'), new TextDecoder().decode(await bytes('atlas.json')))
   const bones = new Map<string, { faces: Uint32Array; vertices: Points[] }>()
   for (const [name, b] of Object.entries(json.bones)) {
-    const v = new Float32Array(await bytes(b.vertices))
-    const [patients, count] = b.vertices_shape
-    if (v.length !== patients * count * 3)
-      throw new FileFormatError(
-        `${b.vertices} holds ${v.length} numbers, not ${patients * count * 3}`,
-        'The file is cut short; copy it again.'
-      )
+    const [patients, vertices] = b.vertices_shape
+    const v = new Float32Array(await numbers(b.vertices, patients * vertices * 3))
     bones.set(name, {
-      faces: new Uint32Array(await bytes(b.faces)),
+      faces: new Uint32Array(await numbers(b.faces, b.faces_shape[0] * 3)),
       vertices: Array.from({ length: patients }, (_, p) =>
-        Float64Array.from(v.subarray(p * count * 3, (p + 1) * count * 3))
+        Float64Array.from(v.subarray(p * vertices * 3, (p + 1) * vertices * 3))
       )
     })
   }
@@ -54,6 +77,20 @@ export async function readAtlas(folder: string): Promise<SurfaceAtlas> {
     bones,
     landmarks: json.landmarks.map(l => ({ name: l.name, side: l.side, meanOf: l.mean_of }))
   }
+}
+
+function parseAtlasJson(file: string, text: string): z.infer<typeof atlasSchema> {
+  const hint = 'docs/population.md describes the format.'
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    throw new FileFormatError(`${file} is not JSON`, hint, { cause })
+  }
+  const parsed = atlasSchema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new FileFormatError(`${file} is no atlas: ${issue.path.join('.') || 'it'}: ${issue.message}`, hint)
 }
 
 /** Landmarks of one patient from given vertices, x y z each. */

@@ -1,4 +1,5 @@
 import { ArgumentError } from '../../errors.js'
+import type { BobyqaOptions } from './bobyqa-options.js'
 import { geometrySteps } from './geometry-step.js'
 import { admissibleStart, axisPoints, diagonalPoints } from './initial-points.js'
 import {
@@ -12,19 +13,7 @@ import {
 } from './interpolation-set.js'
 import { type TrustRegionStep, trustRegionStep } from './trust-region-step.js'
 
-export interface BobyqaOptions {
-  readonly start: ArrayLike<number>
-  readonly lower: ArrayLike<number>
-  readonly upper: ArrayLike<number>
-  /** First radius of the trust region: about a tenth to a quarter of the change expected; bounds are at least twice it apart. */
-  readonly rhoBegin: number
-  /** Last radius: the precision wanted in the variables. */
-  readonly rhoEnd: number
-  /** Default: no limit. */
-  readonly maxEvaluations?: number
-  /** Interpolation points; default 2n + 1. */
-  readonly points?: number
-}
+export type { BobyqaOptions }
 
 export interface BobyqaResult {
   readonly x: Float64Array

@@ -1,5 +1,5 @@
 import { ArgumentError } from '../../errors.js'
-import type { BobyqaOptions } from './bobyqa.js'
+import type { BobyqaOptions } from './bobyqa-options.js'
 
 /**
  * Checks the options and moves the start so that each variable is either on a bound or at least ρ away from it (Powell

@@ -24,6 +24,25 @@ export type DifferentiableSimilarityFactory = (
   options?: SimilarityOptions
 ) => DifferentiableSimilarity
 
+/** How well each patch fits: rows × columns of half-overlapping patches. */
+export interface PatchFits {
+  readonly columns: number
+  readonly rows: number
+  /** Side of a patch, pixels; patch (c, r) begins at pixel (c, r) · side / 2. */
+  readonly side: number
+  /** Correlation of each, −1 to 1; 0 where nothing counts. */
+  readonly correlation: Float32Array
+  /** Weight of its pixels … */
+  readonly weight: Float32Array
+  /** … times the standard deviation of what the moving image has there: how much structure speaks. */
+  readonly structure: Float32Array
+}
+
+export type PatchCorrelation = DifferentiableSimilarity & {
+  /** Patch by patch, outliers and all. */
+  patches(moving: Image): PatchFits
+}
+
 export interface PatchCorrelationOptions extends SimilarityOptions {
   /** What is correlated: values, or both derivatives; default `'gradient'`. */
   readonly of?: 'value' | 'gradient'
@@ -55,7 +74,7 @@ const FULL = PLAIN + 18 + 21
 export function patchCorrelation(
   fixed: Image,
   options: PatchCorrelationOptions = {}
-): DifferentiableSimilarity {
+): PatchCorrelation {
   const { width, height } = fixed
   const {
     of = 'gradient',
@@ -130,7 +149,10 @@ export function patchCorrelation(
 
   const total = new Float64Array(FULL)
   const s = new Float64Array(FULL)
-  const evaluate = (derivatives: readonly Float32Array[] | null): SimilarityModel => {
+  const evaluate = (
+    derivatives: readonly Float32Array[] | null,
+    fits: PatchFits | null = null
+  ): SimilarityModel => {
     const gradient = new Float64Array(6)
     const normal = new Float64Array(36)
     let value = 0
@@ -153,12 +175,20 @@ export function patchCorrelation(
             for (let k = 0; k < length; k++) s[k] += sums[o + k]
           }
           weightSum += s[0]
-          value += addPatch(
+          const limit = fits ? Number.POSITIVE_INFINITY : outlier
+          const part = addPatch(
             s,
             total,
-            { floor, floorA, floorB, outlier },
+            { floor, floorA, floorB, outlier: limit },
             derivatives ? { gradient, normal } : null
           )
+          value += part
+          if (fits && s[0] > 0) {
+            const i = r * fits.columns + c
+            fits.correlation[i] += part
+            fits.weight[i] += s[0]
+            fits.structure[i] += Math.sqrt(Math.max(0, s[0] * s[3] - s[1] ** 2))
+          }
         }
     }
     if (!(weightSum > 0)) return { value: 0, gradient, normal }
@@ -172,6 +202,26 @@ export function patchCorrelation(
     return { value: value / weightSum, gradient, normal }
   }
 
+  const patches = (moving: Image): PatchFits => {
+    assertSameSize(fixed, moving)
+    apply(moving.data, a)
+    const [c, r] = whole ? [1, 1] : [columns - 1, rows - 1]
+    const zeros = () => new Float32Array(c * r)
+    const fits: PatchFits = {
+      columns: c,
+      rows: r,
+      side: whole ? cell : patch,
+      correlation: zeros(),
+      weight: zeros(),
+      structure: zeros()
+    }
+    evaluate(null, fits)
+    fits.correlation.forEach((x, i) => {
+      if (fits.weight[i] > 0) fits.correlation[i] = x / fits.weight[i]
+    })
+    return fits
+  }
+
   return Object.assign(
     (moving: Image) => {
       assertSameSize(fixed, moving)
@@ -179,6 +229,7 @@ export function patchCorrelation(
       return evaluate(null).value
     },
     {
+      patches,
       model({ image, derivatives }: ImageWithDerivatives) {
         assertSameSize(fixed, image)
         jacobians ??= Array.from({ length: 6 }, make)

@@ -6,7 +6,7 @@ import { type Encoding, type Picture, smallXray, takePicture } from './picture.j
 import type { XrayReading } from './types.js'
 
 /** A found pose turned further than this is looked at again, upright: networks are trained on upright pictures. */
-const LOOK_AGAIN = 12 * DEGREE
+const LOOK_AGAIN = 20 * DEGREE
 /** Turns tried where the upright picture is not convincing. */
 const TURNS = Array.from({ length: 12 }, (_, i) => (i <= 6 ? i : i - 12) * 30 * DEGREE)
 
@@ -41,11 +41,11 @@ export async function findBest(
   }
   let tried = 0
   let best: Look | null = null
-  const consider = async (encoding: Encoding, turn: number): Promise<void> => {
+  const consider = async (encoding: Encoding, turn: number, better = surer): Promise<void> => {
     tried++
     const picture = pictureOf(encoding)
     const l = await look(observer, picture, networkEye(trained, picture.detector, turn))
-    if (!best || l.confidence.value > best.confidence.value) best = l
+    if (!best || better(l, best)) best = l
   }
   const convinced = () => best !== null && best.confidence.value >= CONVINCING
   const encodings = encodingsOf(reading)
@@ -61,13 +61,13 @@ export async function findBest(
   let found: Look = best!
   if (found.pose && reading.mirrored === undefined) {
     const { picture, eye } = found
-    await consider({ ...picture.encoding, mirrored: !picture.encoding.mirrored }, -eye.turn)
+    await consider({ ...picture.encoding, mirrored: !picture.encoding.mirrored }, -eye.turn, liker)
     found = best!
   }
   if (found.confidence.word !== 'no' && reading.intensity === undefined) {
     const { encoding } = found.picture
     const other = encoding.intensity === 'log' ? 'linear' : 'log'
-    await consider({ ...encoding, intensity: other }, found.eye.turn)
+    await consider({ ...encoding, intensity: other }, found.eye.turn, liker)
     found = best!
   }
   const rotation = found.pose ? pictureRotation(found.pose.cameraFromLps) : 0
@@ -77,6 +77,13 @@ export async function findBest(
   }
   return { best: found, tried }
 }
+
+const surer = (a: Look, b: Look): boolean => a.confidence.value > b.confidence.value
+
+/** Landmarks hardly tell a pelvis from its mirror image, nor a reading from its logarithm; the DRR does. */
+const liker = (a: Look, b: Look): boolean =>
+  a.confidence.word !== 'no' &&
+  (b.confidence.word === 'no' || a.confidence.evidence.similarity > b.confidence.evidence.similarity)
 
 const mirroredOf = ({ mirrored }: XrayReading): boolean[] =>
   mirrored === undefined ? [false, true] : [mirrored]

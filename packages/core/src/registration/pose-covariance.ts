@@ -1,0 +1,101 @@
+import { ArgumentError } from '../errors.js'
+import { cross, type Mat4, mulMat3Vec3, solveSpd, sub, transpose3, type Vec3 } from '../geometry/linear.js'
+import { rotationOf } from '../geometry/rigid.js'
+import { DEGREE } from '../geometry/rotation.js'
+import { symmetricEigen } from '../pose/symmetric-eigen.js'
+
+/** Semi-axes of one standard deviation of a point, longest first. */
+export interface ErrorEllipsoid {
+  /** LPS mm. */
+  readonly centre: Vec3
+  readonly axes: readonly {
+    /** Standard deviation along it, mm. */
+    readonly mm: number
+    /** Unit vector, LPS. */
+    readonly direction: Vec3
+  }[]
+}
+
+/**
+ * Covariance of a pose that minimises a cost of the form σ⁻²·½·‖residuals‖²: σ²·N⁻¹.
+ * @param normal Gauss–Newton curvature, 6×6 row-major, in the variables of `PoseModel` (rad, mm)
+ * @param variance σ²
+ * @returns 6×6 row-major (rad, mm), camera axes; null where some motion leaves the cost as it is
+ */
+export function poseCovariance(normal: ArrayLike<number>, variance: number): Float64Array | null {
+  const out = new Float64Array(36)
+  // Radians and millimetres differ in size: scaled to a unit diagonal, the Cholesky factor keeps its digits.
+  const scale = Float64Array.from({ length: 6 }, (_, k) => 1 / Math.sqrt(normal[7 * k]))
+  if (!scale.every(Number.isFinite)) return null
+  const scaled = Float64Array.from(
+    { length: 36 },
+    (_, i) => normal[i] * scale[Math.floor(i / 6)] * scale[i % 6]
+  )
+  for (let c = 0; c < 6; c++) {
+    const unit = new Float64Array(6)
+    unit[c] = 1
+    const column = solveSpd(scaled, unit, 6)
+    if (!column?.every(Number.isFinite)) return null
+    for (let r = 0; r < 6; r++) out[6 * r + c] = variance * column[r] * scale[r] * scale[c]
+  }
+  return out
+}
+
+/** A covariance (rad, mm) in degrees and mm, as files and people have it. */
+export const covarianceInDegrees = (covariance: ArrayLike<number>): number[] =>
+  Array.from(
+    { length: 36 },
+    (_, i) => covariance[i] / ((Math.floor(i / 6) < 3 ? DEGREE : 1) * (i % 6 < 3 ? DEGREE : 1))
+  )
+
+/**
+ * How a covariance spreads the point that the pose turns about: what is left is its shift.
+ * @param covariance 6×6 (rad, mm), camera axes
+ * @param centre LPS mm
+ */
+export function errorEllipsoid(
+  covariance: ArrayLike<number>,
+  cameraFromLps: Mat4,
+  centre: Vec3
+): ErrorEllipsoid {
+  const block = Float64Array.from(
+    { length: 9 },
+    (_, i) => covariance[6 * (3 + Math.floor(i / 3)) + 3 + (i % 3)]
+  )
+  const { values, vectors } = symmetricEigen(block, 3)
+  const toLps = transpose3(rotationOf(cameraFromLps))
+  return {
+    centre,
+    axes: [2, 1, 0].map(k => ({
+      mm: Math.sqrt(Math.max(0, values[k])),
+      direction: mulMat3Vec3(toLps, [vectors[3 * k], vectors[3 * k + 1], vectors[3 * k + 2]])
+    }))
+  }
+}
+
+/**
+ * The target registration error that a covariance leads to expect: root mean square over the targets, mm.
+ * @param covariance 6×6 (rad, mm) about `centre`, camera axes
+ * @throws ArgumentError without a target
+ */
+export function expectedTre(
+  covariance: ArrayLike<number>,
+  cameraFromLps: Mat4,
+  centre: Vec3,
+  targets: readonly Vec3[]
+): number {
+  if (targets.length === 0)
+    throw new ArgumentError('There is no target to expect an error at', 'Give landmarks or surface points.')
+  const r = rotationOf(cameraFromLps)
+  let sum = 0
+  for (const target of targets) {
+    const p = mulMat3Vec3(r, sub(target, centre))
+    // Rows of the derivative of the target's place: a turn about axis k moves it by e_k × p.
+    const turns = [cross([1, 0, 0], p), cross([0, 1, 0], p), cross([0, 0, 1], p)]
+    for (let a = 0; a < 3; a++) {
+      const row = [turns[0][a], turns[1][a], turns[2][a], +(a === 0), +(a === 1), +(a === 2)]
+      for (let k = 0; k < 6; k++) for (let l = 0; l < 6; l++) sum += row[k] * covariance[6 * k + l] * row[l]
+    }
+  }
+  return Math.sqrt(Math.max(0, sum) / targets.length)
+}

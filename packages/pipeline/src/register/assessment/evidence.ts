@@ -1,0 +1,174 @@
+import {
+  applyRigid,
+  type Correspondences,
+  composeRigid,
+  distance,
+  expectedTre,
+  type Image,
+  imageRange,
+  invertRigid,
+  type Mat4,
+  poseCovariance,
+  type RegistrationView,
+  squaredResiduals,
+  type Vec3
+} from '@raypose/core'
+import type { Refinement, RefinementVolume } from '../refine.js'
+import { type FitLevel, type LevelFit, levelFit } from './level-fit.js'
+import { mirrorSimilarity } from './mirror.js'
+import { noiseShare } from './noise.js'
+
+/** What a fine registration is judged by. Of several X-rays the mean, unless said otherwise. */
+export interface RegistrationEvidence {
+  /** Correlation of X-ray and DRR under the pose, at pixels of 6.4, 3.2 and 1.6 mm. */
+  readonly similarity: readonly [coarse: number, middle: number, fine: number]
+  /** In the picture's worst quarter (of the worst X-ray), at 3.2 mm. */
+  readonly weakestQuarter: number
+  /** How much better the picture fits than its mirror image does, at 6.4 mm. */
+  readonly overMirror: number
+  /** Share of the starts that the coarsest level brought near the pose. */
+  readonly agreeingStarts: number
+  /** How much better the pose is than the best that ended elsewhere, in similarity at 6.4 mm; NaN where all ended here. */
+  readonly overRival: number
+  /** From the best pose of the second level to the pose, mm at the targets. */
+  readonly movedMm: number
+  /** Confident landmarks in the pictures, and the median of their distance to where the pose has them, mm on a detector at 1200 mm. */
+  readonly landmarks: { readonly count: number; readonly medianMm: number } | null
+  /** What the curvature of the similarity leads to expect: RMS over the landmarks, and the shift of the centre along the first beam. */
+  readonly expectedTreMm: number
+  readonly depthStdMm: number
+  /** Least share of a picture's pixels that count. */
+  readonly usableShare: number
+  /** Share of the pixels at an end of the grey scale, in the worst picture. */
+  readonly clippedShare: number
+  /** Standard deviation of the noise over the range of the values, in the worst picture. */
+  readonly noise: number
+}
+
+export interface Judged {
+  /** Of the first X-ray. */
+  readonly cameraFromLps: Mat4
+  readonly evidence: RegistrationEvidence
+  /** 6×6 (rad, mm) about the centre in the first camera's axes; null where the images do not determine the pose. */
+  readonly covariance: Float64Array | null
+}
+
+const COARSE: FitLevel = { pixelMm: 6.4, patch: 16 }
+const MIDDLE: FitLevel = { pixelMm: 3.2, patch: 24 }
+const FINE: FitLevel = { pixelMm: 1.6, patch: 24 }
+
+/** Poses closer than this, mm at the targets, are the same: of the coarsest level, and of the second. */
+const SAME = [20, 8] as const
+/** Expected errors are no more than this, mm: beyond, all that is known is that nothing is known. */
+const MOST = 1000
+
+/**
+ * Gathers what speaks for and against a pose.
+ * @param refinement the X-rays as they were registered, and where all starts went
+ * @param points landmarks, LPS mm; with fewer than four, errors are expected at points about the centre
+ * @param centre what rotations turn about, LPS mm
+ * @param covarianceScale what fitted covariances are multiplied with, see `STATUS_MODEL`
+ * @param pose if it is not the refinement's
+ */
+export function registrationEvidence(
+  ct: RefinementVolume,
+  refinement: Refinement,
+  points: readonly Vec3[],
+  centre: Vec3,
+  covarianceScale: number,
+  pose: { readonly cameraFromLps: Mat4; readonly normal: Float64Array } = finalOf(refinement)
+): Judged {
+  const { views } = refinement
+  const { cameraFromLps } = pose
+  const cameras = views.map(v => (v.cameraFromFirst ? composeRigid(v.cameraFromFirst, cameraFromLps) : cameraFromLps))
+  const fitsAt = (level: FitLevel) => views.map((v, i) => levelFit(ct, v, cameras[i], centre, level))
+  const levels = [COARSE, MIDDLE, FINE].map(fitsAt)
+  const similarity = levels.map(fits => mean(fits.map(f => f.similarity))) as [number, number, number]
+  const targets = points.length >= 4 ? points : pointsAbout(centre)
+  const covariance = fittedCovariance(pose.normal, levels[2], covarianceScale)
+  const least = (of: (f: LevelFit) => number, fits: LevelFit[]) => Math.min(...fits.map(of))
+  return {
+    cameraFromLps,
+    covariance,
+    evidence: {
+      similarity,
+      weakestQuarter: least(f => f.weakestQuarter, levels[1]),
+      overMirror: similarity[0] - mirrorSimilarity(ct, views, cameraFromLps, centre, COARSE),
+      ...agreement(refinement, cameraFromLps, targets),
+      landmarks: landmarkFit(views, cameras),
+      expectedTreMm: covariance
+        ? Math.min(MOST, expectedTre(covariance, cameraFromLps, centre, targets))
+        : MOST,
+      depthStdMm: covariance ? Math.min(MOST, Math.sqrt(covariance[35])) : MOST,
+      usableShare: least(f => f.usableShare, levels[2]),
+      clippedShare: Math.max(...views.map(v => clippedShare(v.image))),
+      noise: Math.max(...views.map(noiseShare))
+    }
+  }
+}
+
+function finalOf({ cameraFromLps, levels }: Refinement) {
+  const { model } = levels[levels.length - 1].candidates[0]
+  return { cameraFromLps, normal: model.normal }
+}
+
+/**
+ * With ½‖â − b̂‖² = 1 − ρ in each patch, the residuals' variance is 2·(1 − ρ) over as many pixels; the scale stands for their correlation
+ * and for all that the model of noise leaves out.
+ */
+function fittedCovariance(normal: Float64Array, fits: readonly LevelFit[], scale: number): Float64Array | null {
+  const pixels = fits.reduce((s, f) => s + f.usablePixels, 0)
+  if (!(pixels > 0)) return null
+  const miss = Math.max(1e-3, 1 - mean(fits.map(f => f.plain)))
+  return poseCovariance(normal, (scale * 2 * miss) / pixels)
+}
+
+function agreement(
+  { levels }: Refinement,
+  pose: Mat4,
+  targets: readonly Vec3[]
+): Pick<RegistrationEvidence, 'agreeingStarts' | 'overRival' | 'movedMm'> {
+  const [first, second = first] = levels
+  const farOf = (m: Mat4) => meanDistance(m, pose, targets)
+  const near = first.candidates.filter(c => farOf(c.cameraFromLps) < SAME[0]).length
+  const rivals = second.candidates.filter(c => farOf(c.cameraFromLps) >= SAME[1])
+  const best = second.candidates[0]
+  const own = second.candidates.find(c => !rivals.includes(c))
+  return {
+    agreeingStarts: near / first.candidates.length,
+    overRival:
+      rivals.length === 0 ? Number.NaN : (own ? own.similarity : rivals[0].similarity - 1) - rivals[0].similarity,
+    movedMm: farOf(best.cameraFromLps)
+  }
+}
+
+/** Mean distance between the places that two poses give targets in the camera, mm. */
+export function meanDistance(a: Mat4, b: Mat4, targets: readonly Vec3[]): number {
+  const between = composeRigid(invertRigid(a), b)
+  return mean(targets.map(p => distance(applyRigid(between, p), p)))
+}
+
+function landmarkFit(views: readonly RegistrationView[], cameras: readonly Mat4[]): RegistrationEvidence['landmarks'] {
+  const residuals = views.flatMap(({ landmarks, detector }, i) =>
+    landmarks ? [...residualsOf(landmarks, cameras[i])].map(r => (r * 1200) / detector.sdd) : []
+  )
+  if (residuals.length === 0) return null
+  residuals.sort((a, b) => a - b)
+  return { count: residuals.length, medianMm: Math.min(MOST, residuals[residuals.length >> 1]) }
+}
+
+const residualsOf = (c: Correspondences, pose: Mat4) => squaredResiduals(c, pose).map(Math.sqrt)
+
+function clippedShare(image: Image): number {
+  const { min, max } = imageRange(image)
+  const slack = 1e-6 * (max - min)
+  let clipped = 0
+  for (const x of image.data) if (x - min <= slack || max - x <= slack) clipped++
+  return clipped / image.data.length
+}
+
+const mean = (x: readonly number[]) => x.reduce((s, v) => s + v, 0) / x.length
+
+/** Eight points as far about a centre as the landmarks of a pelvis are. */
+const pointsAbout = (c: Vec3): Vec3[] =>
+  [-1, 1].flatMap(x => [-1, 1].flatMap(y => [-1, 1].map((z): Vec3 => [c[0] + 80 * x, c[1] + 40 * y, c[2] + 60 * z])))

@@ -1,0 +1,43 @@
+import type { RegistrationEvidence } from './evidence.js'
+
+/** Beyond this an advantage over a rival is as good as having none. */
+const CLEAR = 0.3
+
+/** The numbers that the status model weighs, in its order. */
+export const STATUS_FEATURES = [
+  'coarse',
+  'middle',
+  'fine',
+  'weakestQuarter',
+  'overMirror',
+  'agreeingStarts',
+  'overRival',
+  'moved',
+  'landmarkMedian',
+  'noLandmarks',
+  'expectedTre',
+  'usableShare',
+  'noise'
+] as const
+
+export type StatusFeature = (typeof STATUS_FEATURES)[number]
+
+/** Logarithms where a factor matters more than a difference. */
+export function statusFeatures(e: RegistrationEvidence): Record<StatusFeature, number> {
+  const [coarse, middle, fine] = e.similarity
+  return {
+    coarse,
+    middle,
+    fine,
+    weakestQuarter: e.weakestQuarter,
+    overMirror: e.overMirror,
+    agreeingStarts: e.agreeingStarts,
+    overRival: Number.isNaN(e.overRival) ? CLEAR : Math.max(-CLEAR, Math.min(CLEAR, e.overRival)),
+    moved: Math.log1p(e.movedMm),
+    landmarkMedian: e.landmarks ? Math.log1p(e.landmarks.medianMm) : 0,
+    noLandmarks: e.landmarks ? 0 : 1,
+    expectedTre: Math.log(Math.max(1e-3, e.expectedTreMm)),
+    usableShare: e.usableShare,
+    noise: Math.log10(Math.max(1e-4, e.noise))
+  }
+}
