@@ -228,15 +228,25 @@ function judged(scene, kind, preset, views, wanted) {
     if (!starts) return null
     const known = i === 0 ? undefined : composeRigid(view.truth, invertRigid(views[0].truth))
     const relative =
-      known && kind === 'contradicting' ? displaced(known, [0, 0, 700], random.uniform(15, 60), random) : known
+      known && kind === 'contradicting'
+        ? displaced(known, [0, 0, 700], random.uniform(15, 60), random)
+        : known
     const detector = kind === 'mirrored' ? mirrorDetector(DETECTOR) : DETECTOR
     xrays.push({ image: view.image, detector, cameraFromFirst: relative, ...starts })
   }
   const refinement = refineViews(ct, xrays, phantom.landmarks, centre)
   const refined = performance.now()
-  const { evidence, covariance, cameraFromLps } = registrationEvidence(ct, refinement, phantom.landmarks, centre, 1)
+  const { evidence, covariance, cameraFromLps } = registrationEvidence(
+    ct,
+    refinement,
+    phantom.landmarks,
+    centre,
+    1
+  )
   const own = kind === 'own' || kind === 'pair' || kind === 'contradicting'
-  const errors = own ? poseErrors(DETECTOR, cameraFromLps, views[0].truth, phantom.landmarks) : null
+  // With contradicting views one camera may be right: the worst counts.
+  const errors =
+    own && worst(views.map((v, i) => poseErrors(DETECTOR, refinement.cameras[i], v.truth, phantom.landmarks)))
   return {
     scene: seed,
     kind,
@@ -244,8 +254,8 @@ function judged(scene, kind, preset, views, wanted) {
     quality,
     views: views.length,
     evidence: jsonEvidence(evidence),
-    tre: errors?.tre ?? null,
-    mpd: errors && Number.isFinite(errors.projectionDistance) ? errors.projectionDistance : null,
+    tre: errors ? errors.tre : null,
+    mpd: errors ? Math.min(errors.projectionDistance, FAR) : null,
     own,
     mahalanobis: errors && covariance ? mahalanobis(cameraFromLps, views[0].truth, centre, covariance) : null,
     seconds: (refined - started) / 1000,
@@ -253,7 +263,12 @@ function judged(scene, kind, preset, views, wanted) {
   }
 }
 
-/** JSON has no NaN. */
+const worst = all => all.reduce((a, b) => (b.projectionDistance > a.projectionDistance ? b : a))
+
+/** JSON has no infinity. */
+const FAR = 1e4
+
+/** … and no NaN. */
 const jsonEvidence = e => ({ ...e, overRival: Number.isNaN(e.overRival) ? null : e.overRival })
 
 /** Squared, of the error under the covariance: χ² of six degrees of freedom where that is right. */

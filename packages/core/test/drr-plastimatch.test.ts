@@ -67,11 +67,11 @@ describe.skipIf(!hasPlastimatch)('against plastimatch (skipped where it is not i
   test('a synthetic volume', () => {
     const cameras = camerasAt([0, 0, 0], { ...binnedDetector(PAPER_DETECTOR, 2), principalPoint: [64, 41] })
     const expected = plastimatchDrr(volume, cameras, 'exact')
+    // A ray that follows a row of boxes is half a voxel off their centres all along.
     for (const [name, renderer] of [
       ['reference', createReferenceRenderer(volume, { convert: 'linear' })],
       ['wasm', createWasmRenderer(volume, { convert: 'linear' })]
     ] as const)
-      // A ray that follows a row of boxes is half a voxel off their centres all along.
       for (const e of compare(`${name} against plastimatch exact`, renderer, cameras, expected))
         expect(e).toBeLessThan(0.005)
   })

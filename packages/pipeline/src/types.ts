@@ -1,5 +1,6 @@
 import type { Detector, GeometryJson, Image, Mat4, PoseErrors, Summary, Vec3, View } from '@raypose/core'
 import type { InitialSummary, TimingSummary } from './evaluate/initial-summary.js'
+import type { Assessment, RegistrationStatus } from './register/assessment/assess.js'
 import type { InitialPose } from './register/initial/types.js'
 
 /** What long work says of itself: shown as a bar with the time left. */
@@ -40,6 +41,10 @@ export interface Registration {
   readonly initialPose: Mat4
   /** After intensity-based registration. */
   readonly finalPose: Mat4
+  /** Whether the final pose is to be believed … */
+  readonly status: RegistrationStatus
+  /** … why, how probable an error is, and how large it is expected to be. */
+  readonly assessment: Assessment
   readonly landmarks: readonly DetectedLandmark[]
   readonly similarity: { readonly name: string; readonly before: number; readonly after: number }
   readonly evaluations: number
@@ -58,6 +63,9 @@ export interface Registration {
 export interface RegistrationJson {
   readonly format: 'raypose-registration'
   readonly version: string
+  /** `rejected`: the pose is not to be used. */
+  readonly status: RegistrationStatus
+  readonly assessment: Assessment
   /** Final pose and detector, as in the geometry contract. */
   readonly geometry: GeometryJson
   readonly initialCameraFromLps: readonly number[]

@@ -1,4 +1,4 @@
-import { createReferenceRenderer, createWasmRenderer } from '@raypose/core'
+import { createReferenceRenderer, createWasmRenderer, type Volume } from '@raypose/core'
 import { rmsPercent, squaredError } from './figures.js'
 import { openPlastimatch } from './plastimatch.js'
 import { NAMED, renderThinned, type Scene, thinnedError } from './scene.js'
@@ -21,10 +21,11 @@ export interface PlastimatchFigures {
  * @returns null where plastimatch is not installed
  */
 export async function comparePlastimatch(
-  { volume, poses }: Scene,
+  { volume: whole, poses }: Scene,
   stage: (name: string, fraction: number) => void,
   signal?: AbortSignal
 ): Promise<PlastimatchFigures[] | null> {
+  const volume = withEmptyFaces(whole)
   const plastimatch = await openPlastimatch(volume)
   if (!plastimatch) return null
   const renderer = createWasmRenderer(volume, { quality: 'finest' })
@@ -52,4 +53,19 @@ export async function comparePlastimatch(
     boxes.dispose()
     await plastimatch.dispose()
   }
+}
+
+/**
+ * The volume with air in its outermost voxels, because plastimatch loses the box through which a ray leaves the volume:
+ * where a patient is cut off there, that is as much as the rest of the difference.
+ */
+function withEmptyFaces(volume: Volume<Int16Array>): Volume<Int16Array> {
+  const [ni, nj, nk] = volume.size
+  const data = volume.data.slice()
+  let n = 0
+  for (let k = 0; k < nk; k++)
+    for (let j = 0; j < nj; j++)
+      for (let i = 0; i < ni; i++, n++)
+        if (i === 0 || j === 0 || k === 0 || i === ni - 1 || j === nj - 1 || k === nk - 1) data[n] = -1000
+  return { ...volume, data }
 }

@@ -250,13 +250,10 @@ const secondsOf = (r: Registration): Record<string, number> =>
   Object.fromEntries(Object.entries(r.timings).filter(([, s]) => typeof s === 'number'))
 
 /** The probabilities of success that a registration states of its two poses, where it does. */
-function probabilitiesOf(r: Registration): Pick<MethodOutcome, 'initialProbability' | 'probability'> {
-  const { status } = r as { readonly status?: { readonly probability?: unknown } }
-  return {
-    initialProbability: r.initial.confidence.value,
-    probability: typeof status?.probability === 'number' ? status.probability : null
-  }
-}
+const probabilitiesOf = (r: Registration): Pick<MethodOutcome, 'initialProbability' | 'probability'> => ({
+  initialProbability: r.initial.confidence.value,
+  probability: r.assessment.probability
+})
 
 function asInt16(volume: Volume): Volume<Int16Array> {
   if (volume.data instanceof Int16Array) return volume as Volume<Int16Array>

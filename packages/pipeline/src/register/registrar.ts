@@ -1,23 +1,30 @@
 import {
-  binImage,
   type Detector,
   type Image,
-  type IntensityRegistration,
   imageRange,
   type Mat4,
   PoseError,
   type Renderer,
-  registerIntensity,
-  type Vec3,
   viewFromPose,
   XrayError
 } from '@raypose/core'
 import { createDetector } from '@raypose/network'
 import { landmarkWeights, type Patient } from '../patient/bundle.js'
 import type { OnProgress, Registration } from '../types.js'
+import { type Circumstances, unrefinedAssessment } from './assessment/assess.js'
 import { type InitialPosePatient, initialPose, normaliseXray } from './initial/initial-pose.js'
 import { type InitialPose, PLAIN_READING, type XrayReading } from './initial/types.js'
-import { prepareRefinement, type RefinementVolume, refineViews, workingDetector } from './refine.js'
+import { prepareRefinement } from './refine.js'
+import {
+  type LinkedXray,
+  merged,
+  type Solved,
+  type SolvedPatient,
+  solveAsPaper,
+  solveDefault,
+  solveLoosely
+} from './solve.js'
+import { createTracker, type Tracker } from './track.js'
 
 export type SimilarityName = 'ncc' | 'lncc' | 'gncc'
 
@@ -31,10 +38,31 @@ export interface RegistrarOptions {
 export interface RegisterCall {
   /** What is known of the picture; by default that it holds line integrals, bone bright, not mirrored. */
   readonly reading?: XrayReading
-  /** Goes on where the confidence of the initial pose says no. */
-  readonly evenIfUnlikely?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
+}
+
+/** One of several X-rays of a patient. */
+export interface XrayOfSet {
+  readonly image: Image
+  readonly detector: Detector
+  readonly reading?: XrayReading
+  /** This camera from the first X-ray's, where it is known. */
+  readonly cameraFromFirst?: Mat4
+}
+
+export interface RegisterAllCall extends Omit<RegisterCall, 'reading'> {
+  /** What the relative poses come from: `tracked` (default) is exact, `angles` roughly right. */
+  readonly relative?: 'tracked' | 'angles'
+}
+
+/** Several X-rays of one patient, registered. */
+export interface RegistrationSet {
+  /** One for each X-ray; where they share a pose they share its assessment. */
+  readonly views: readonly Registration[]
+  /** `joint`: one pose for all; `apart`: each by itself, their relative geometry being unknown or wrong. */
+  readonly solved: 'joint' | 'apart'
+  readonly seconds: number
 }
 
 /** A patient ready for X-rays: network loaded, volume laid out for rendering. */
@@ -42,11 +70,19 @@ export interface Registrar {
   readonly patient: Patient
   readonly renderer: Renderer
   /**
-   * Phase 3 (paper section 2): landmarks, pose, intensity-based registration.
+   * Phase 3 (paper section 2): landmarks, pose, intensity-based registration. What does not fit comes back `rejected`, with the reasons.
    * @param image values as `call.reading` says, else line integrals, bone bright (see {@link lineIntegrals})
-   * @throws XrayError for an empty or constant image; PoseError where the X-ray does not show the prepared anatomy
+   * @throws XrayError for an empty or constant image; PoseError where no pose can be computed at all
    */
   register(image: Image, detector: Detector, call?: RegisterCall): Promise<Registration>
+  /**
+   * The same for several X-rays of the patient. Those whose relative geometry is known share one pose, which takes away what a single
+   * view leaves open in depth; others are registered one by one.
+   * @throws as {@link register}; PoseError where none of the X-rays gives a pose
+   */
+  registerAll(xrays: readonly XrayOfSet[], call?: RegisterAllCall): Promise<RegistrationSet>
+  /** Follows the patient through a sequence: see {@link Tracker}. */
+  track(options?: { readonly reading?: XrayReading; readonly signal?: AbortSignal }): Tracker
   /**
    * Phase 3 up to the refinement: never throws for an X-ray of something else, but says so.
    * @throws XrayError for an empty or constant image
@@ -58,9 +94,19 @@ export interface Registrar {
 /** DRRs that a registration usually takes, for the progress bar. */
 const EXPECTED_EVALUATIONS = 200
 
+/** An X-ray after the first half of phase 3. */
+interface Looked {
+  readonly initial: InitialPose
+  /** Line integrals, unmirrored. */
+  readonly image: Image
+  readonly detector: Detector
+  readonly cameraFromFirst?: Mat4
+  readonly circumstances: Circumstances
+}
+
 /** Opens sessions and prepares the volume; an X-ray then takes about a second. */
 export async function createRegistrar(patient: Patient, options: RegistrarOptions = {}): Promise<Registrar> {
-  const { similarity, threads = 2 } = options
+  const { threads = 2 } = options
   const network = await createDetector(patient.network, { threads })
   const ct = prepareRefinement(patient.volume)
   const { renderer } = ct
@@ -73,6 +119,53 @@ export async function createRegistrar(patient: Patient, options: RegistrarOption
     isocenter: patient.isocenter,
     trained: patient.detector
   }
+  const solvedPatient: SolvedPatient = { ct, landmarks: patient.landmarks, centre: patient.isocenter }
+
+  const lookAt = async ({ image, detector, reading, cameraFromFirst }: XrayOfSet): Promise<Looked> => {
+    assertXray(image, detector)
+    const initial = await initialPose(known, image, detector, reading)
+    const plain =
+      (reading ?? PLAIN_READING) === PLAIN_READING
+        ? { image, detector }
+        : normaliseXray(image, detector, initial.normalisation)
+    return {
+      initial,
+      ...plain,
+      cameraFromFirst,
+      circumstances: { initialRefused: initial.accepted ? null : initial.confidence.reason }
+    }
+  }
+
+  const registerAll = async (
+    xrays: readonly XrayOfSet[],
+    { relative = 'tracked', signal, onProgress }: RegisterAllCall = {}
+  ): Promise<RegistrationSet> => {
+    const started = performance.now()
+    onProgress?.({ stage: 'Detecting landmarks', fraction: 0 })
+    const looked: Looked[] = []
+    for (const x of xrays) looked.push(await lookAt(x))
+    const mark = performance.now()
+    const task = {
+      signal,
+      onProgress: (p: { evaluations: number; similarity: number }) =>
+        onProgress?.({
+          stage: 'Registering intensities',
+          fraction: Math.min(1, p.evaluations / (EXPECTED_EVALUATIONS * xrays.length)),
+          detail: `similarity ${p.similarity.toFixed(4)}`
+        })
+    }
+    const linked = looked.length > 1 && looked.every((l, i) => i === 0 || l.cameraFromFirst !== undefined)
+    const { views, solved } = linked
+      ? together(solvedPatient, looked, relative, options, task)
+      : { views: looked.map(l => alone(solvedPatient, l, options, task)), solved: 'apart' as const }
+    const refine = (performance.now() - mark) / 1000 / xrays.length
+    return {
+      views: looked.map((l, i) => registrationOf(l, views[i], refine)),
+      solved,
+      seconds: (performance.now() - started) / 1000
+    }
+  }
+
   return {
     patient,
     renderer,
@@ -80,58 +173,14 @@ export async function createRegistrar(patient: Patient, options: RegistrarOption
       assertXray(image, detector)
       return initialPose(known, image, detector, reading)
     },
-    async register(stored, storedDetector, call = {}) {
+    async register(image, detector, { reading, ...call } = {}) {
       const started = performance.now()
-      const seconds = (since: number) => (performance.now() - since) / 1000
-      assertXray(stored, storedDetector)
-      call.onProgress?.({ stage: 'Detecting landmarks', fraction: 0 })
-      const initial = await initialPose(known, stored, storedDetector, call.reading)
-      const [pose] = initial.hypotheses
-      if (!pose || !(initial.accepted || call.evenIfUnlikely)) throw refusal(initial)
-
-      const mark = performance.now()
-      const { image, detector } =
-        (call.reading ?? PLAIN_READING) === PLAIN_READING
-          ? { image: stored, detector: storedDetector }
-          : normaliseXray(stored, storedDetector, initial.normalisation)
-      const task = {
-        signal: call.signal,
-        onProgress: (p: { evaluations: number; similarity: number }) =>
-          call.onProgress?.({
-            stage: 'Registering intensities',
-            fraction: Math.min(1, p.evaluations / EXPECTED_EVALUATIONS),
-            detail: `similarity ${p.similarity.toFixed(4)}`
-          })
-      }
-      const refined = options.skipRefinement
-        ? null
-        : similarity
-          ? refineAsPaper(renderer, similarity, patient.isocenter, image, detector, initial, task)
-          : refineDefault(ct, patient, image, detector, initial, task)
-      const refine = seconds(mark)
-      return {
-        detector,
-        initialPose: pose.cameraFromLps,
-        finalPose: refined?.cameraFromLps ?? pose.cameraFromLps,
-        landmarks: initial.detections,
-        similarity: {
-          name: similarity ?? 'patch gradient ncc',
-          before: refined?.similarityBefore ?? Number.NaN,
-          after: refined?.similarityAfter ?? Number.NaN
-        },
-        evaluations: refined?.evaluations ?? 0,
-        reprojectionRmsMm: initial.confidence.evidence.reprojectionRmsMm,
-        initialCovariance: pose.covariance,
-        initial,
-        timings: {
-          detect: (initial.timings.normalise + initial.timings.detect) / 1000,
-          initialPose: (initial.timings.pose + initial.timings.verify) / 1000,
-          refine,
-          total: seconds(started)
-        },
-        xray: image
-      }
+      const { views } = await registerAll([{ image, detector, reading }], call)
+      const [view] = views
+      return { ...view, timings: { ...view.timings, total: (performance.now() - started) / 1000 } }
     },
+    registerAll,
+    track: trackOptions => createTracker({ ...solvedPatient, look: lookAt }, trackOptions),
     async dispose() {
       await network.release()
       ct.dispose()
@@ -139,64 +188,104 @@ export async function createRegistrar(patient: Patient, options: RegistrarOption
   }
 }
 
-interface Refined {
-  readonly cameraFromLps: Mat4
-  readonly similarityBefore: number
-  readonly similarityAfter: number
-  /** DRRs rendered. */
-  readonly evaluations: number
+/** What one X-ray of a set comes to. */
+type SolvedView = Omit<Solved, 'cameras'> & { readonly cameraFromLps: Mat4 }
+
+const viewsOf = ({ cameras, ...rest }: Solved): SolvedView[] =>
+  cameras.map(cameraFromLps => ({ ...rest, cameraFromLps }))
+
+const asXray = ({ image, detector, initial, cameraFromFirst }: Looked): LinkedXray => ({
+  image,
+  detector,
+  hypotheses: initial.hypotheses.map(h => h.cameraFromLps),
+  landmarks: initial.detections,
+  cameraFromFirst
+})
+
+type Task = Parameters<typeof solveDefault>[3]
+
+/** @throws PoseError where its landmarks give no pose at all */
+function alone(patient: SolvedPatient, looked: Looked, options: RegistrarOptions, task: Task): SolvedView {
+  const { initial, circumstances } = looked
+  const [pose] = initial.hypotheses
+  if (!pose) throw refusal(initial)
+  if (options.skipRefinement)
+    return {
+      cameraFromLps: pose.cameraFromLps,
+      assessment: unrefinedAssessment({
+        accepted: initial.accepted,
+        probability: initial.confidence.value,
+        reason: initial.confidence.reason
+      }),
+      similarity: { name: 'none', before: Number.NaN, after: Number.NaN },
+      evaluations: 0
+    }
+  const xray = { ...asXray(looked), cameraFromFirst: undefined }
+  const others = initial.hypotheses.filter(h => h.kind === 'other').slice(0, 2)
+  const solved = options.similarity
+    ? solveAsPaper(
+        patient,
+        options.similarity,
+        xray,
+        others.map(h => h.cameraFromLps),
+        circumstances,
+        task
+      )
+    : solveDefault(patient, [xray], circumstances, task)
+  return viewsOf(solved)[0]
 }
 
-type RefineTask = Pick<IntensityRegistration, 'signal' | 'onProgress'>
-
-/** Gauss–Newton on patches of gradients, from every hypothesis and from about the best. */
-function refineDefault(
-  ct: RefinementVolume,
-  patient: Patient,
-  image: Image,
-  detector: Detector,
-  { hypotheses, detections }: InitialPose,
-  task: RefineTask
-): Refined {
-  const xray = { image, detector, hypotheses: hypotheses.map(h => h.cameraFromLps), landmarks: detections }
-  const { renders, ...found } = refineViews(ct, [xray], patient.landmarks, patient.isocenter, task)
-  return { ...found, evaluations: renders }
+/** @throws PoseError where no X-ray gives a pose */
+function together(
+  patient: SolvedPatient,
+  looked: readonly Looked[],
+  relative: 'tracked' | 'angles',
+  options: RegistrarOptions,
+  task: Task
+): { views: SolvedView[]; solved: 'joint' | 'apart' } {
+  // The paper's way knows single views only.
+  if (options.skipRefinement || options.similarity)
+    return { views: looked.map(l => alone(patient, l, options, task)), solved: 'apart' }
+  if (looked.every(l => l.initial.hypotheses.length === 0)) throw refusal(looked[0].initial)
+  const xrays = looked.map(asXray)
+  const circumstances = looked.map(l => l.circumstances)
+  if (relative === 'tracked')
+    return { views: viewsOf(solveDefault(patient, xrays, merged(circumstances), task)), solved: 'joint' }
+  const loose = solveLoosely(patient, xrays, circumstances, task)
+  return 'joint' in loose
+    ? { views: viewsOf(loose.joint), solved: 'joint' }
+    : { views: loose.apart.flatMap(viewsOf), solved: 'apart' }
 }
 
-/** BOBYQA with one similarity throughout (section 2.4 of the paper). */
-function refineAsPaper(
-  renderer: Renderer,
-  similarity: SimilarityName,
-  centre: Vec3,
-  image: Image,
-  detector: Detector,
-  { hypotheses: [best, ...others] }: InitialPose,
-  task: RefineTask
-): Refined {
-  const working = workingDetector(detector)
-  return registerIntensity({
-    ...task,
-    image: working.factor > 1 ? binImage(image, working.factor) : image,
-    detector: working.detector,
-    start: best.cameraFromLps,
-    centre,
-    renderer,
+function registrationOf(
+  { initial, image, detector }: Looked,
+  { cameraFromLps, assessment, similarity, evaluations }: SolvedView,
+  refine: number
+): Registration {
+  const [pose] = initial.hypotheses
+  const detect = (initial.timings.normalise + initial.timings.detect) / 1000
+  const initialSeconds = (initial.timings.pose + initial.timings.verify) / 1000
+  return {
+    detector,
+    // An X-ray that gave no pose by itself begins where the others put it.
+    initialPose: pose?.cameraFromLps ?? cameraFromLps,
+    finalPose: cameraFromLps,
+    status: assessment.status,
+    assessment,
+    landmarks: initial.detections,
     similarity,
-    otherStarts: others
-      .filter(h => h.kind === 'other')
-      .slice(0, 2)
-      .map(h => h.cameraFromLps)
-  })
+    evaluations,
+    reprojectionRmsMm: initial.confidence.evidence.reprojectionRmsMm,
+    initialCovariance: pose?.covariance ?? [],
+    initial,
+    timings: { detect, initialPose: initialSeconds, refine, total: detect + initialSeconds + refine },
+    xray: image
+  }
 }
 
-/** What to tell whose X-ray gives no pose that can be trusted. */
-const refusal = ({ confidence, hypotheses }: InitialPose): PoseError =>
-  new PoseError(
-    confidence.reason,
-    hypotheses.length > 0
-      ? "Check that X-ray and patient belong together, and the X-ray's geometry; --even-if-unlikely goes on all the same."
-      : "Check that X-ray and patient belong together, and the X-ray's geometry."
-  )
+/** What to tell whose X-ray gives no pose at all. */
+const refusal = ({ confidence }: InitialPose): PoseError =>
+  new PoseError(confidence.reason, "Check that X-ray and patient belong together, and the X-ray's geometry.")
 
 function assertXray(image: Image, detector: Detector): void {
   if (image.width !== detector.size[0] || image.height !== detector.size[1])

@@ -15,6 +15,8 @@ export function registrationJson(
   return {
     format: 'raypose-registration',
     version: VERSION,
+    status: r.status,
+    assessment: r.assessment,
     geometry: geometryToJson(r.detector, r.finalPose),
     initialCameraFromLps: Array.from(r.initialPose),
     view: {

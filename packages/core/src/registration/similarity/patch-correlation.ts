@@ -71,10 +71,7 @@ const FULL = PLAIN + 18 + 21
  * Sums are kept for square cells, of which 2 × 2 make a patch: all patches together cost no more than one.
  * @throws ArgumentError for a patch that does not fit the image, or weights that do not
  */
-export function patchCorrelation(
-  fixed: Image,
-  options: PatchCorrelationOptions = {}
-): PatchCorrelation {
+export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions = {}): PatchCorrelation {
   const { width, height } = fixed
   const {
     of = 'gradient',

@@ -18,13 +18,13 @@ import { type FitLevel, type LevelFit, levelFit } from './level-fit.js'
 import { mirrorSimilarity } from './mirror.js'
 import { noiseShare } from './noise.js'
 
-/** What a fine registration is judged by. Of several X-rays the mean, unless said otherwise. */
+/** What a fine registration is judged by. */
 export interface RegistrationEvidence {
-  /** Correlation of X-ray and DRR under the pose, at pixels of 6.4, 3.2 and 1.6 mm. */
+  /** Correlation of X-ray and DRR under the pose, at pixels of 6.4, 3.2 and 1.6 mm; of several X-rays the least. */
   readonly similarity: readonly [coarse: number, middle: number, fine: number]
   /** In the picture's worst quarter (of the worst X-ray), at 3.2 mm. */
   readonly weakestQuarter: number
-  /** How much better the picture fits than its mirror image does, at 6.4 mm. */
+  /** How much better the picture fits than its mirror image does, at 6.4 mm; the mean of several. */
   readonly overMirror: number
   /** Share of the starts that the coarsest level brought near the pose. */
   readonly agreeingStarts: number
@@ -80,20 +80,23 @@ export function registrationEvidence(
 ): Judged {
   const { views } = refinement
   const { cameraFromLps } = pose
-  const cameras = views.map(v => (v.cameraFromFirst ? composeRigid(v.cameraFromFirst, cameraFromLps) : cameraFromLps))
+  const cameras = views.map(v =>
+    v.cameraFromFirst ? composeRigid(v.cameraFromFirst, cameraFromLps) : cameraFromLps
+  )
   const fitsAt = (level: FitLevel) => views.map((v, i) => levelFit(ct, v, cameras[i], centre, level))
   const levels = [COARSE, MIDDLE, FINE].map(fitsAt)
-  const similarity = levels.map(fits => mean(fits.map(f => f.similarity))) as [number, number, number]
   const targets = points.length >= 4 ? points : pointsAbout(centre)
   const covariance = fittedCovariance(pose.normal, levels[2], covarianceScale)
   const least = (of: (f: LevelFit) => number, fits: LevelFit[]) => Math.min(...fits.map(of))
+  const [coarse, middle, fine] = levels.map(fits => least(f => f.similarity, fits))
   return {
     cameraFromLps,
     covariance,
     evidence: {
-      similarity,
+      similarity: [coarse, middle, fine],
       weakestQuarter: least(f => f.weakestQuarter, levels[1]),
-      overMirror: similarity[0] - mirrorSimilarity(ct, views, cameraFromLps, centre, COARSE),
+      overMirror:
+        mean(levels[0].map(f => f.similarity)) - mirrorSimilarity(ct, views, cameraFromLps, centre, COARSE),
       ...agreement(refinement, cameraFromLps, targets),
       landmarks: landmarkFit(views, cameras),
       expectedTreMm: covariance
@@ -116,7 +119,11 @@ function finalOf({ cameraFromLps, levels }: Refinement) {
  * With ½‖â − b̂‖² = 1 − ρ in each patch, the residuals' variance is 2·(1 − ρ) over as many pixels; the scale stands for their correlation
  * and for all that the model of noise leaves out.
  */
-function fittedCovariance(normal: Float64Array, fits: readonly LevelFit[], scale: number): Float64Array | null {
+function fittedCovariance(
+  normal: Float64Array,
+  fits: readonly LevelFit[],
+  scale: number
+): Float64Array | null {
   const pixels = fits.reduce((s, f) => s + f.usablePixels, 0)
   if (!(pixels > 0)) return null
   const miss = Math.max(1e-3, 1 - mean(fits.map(f => f.plain)))
@@ -137,7 +144,9 @@ function agreement(
   return {
     agreeingStarts: near / first.candidates.length,
     overRival:
-      rivals.length === 0 ? Number.NaN : (own ? own.similarity : rivals[0].similarity - 1) - rivals[0].similarity,
+      rivals.length === 0
+        ? Number.NaN
+        : (own ? own.similarity : rivals[0].similarity - 1) - rivals[0].similarity,
     movedMm: farOf(best.cameraFromLps)
   }
 }
@@ -148,7 +157,10 @@ export function meanDistance(a: Mat4, b: Mat4, targets: readonly Vec3[]): number
   return mean(targets.map(p => distance(applyRigid(between, p), p)))
 }
 
-function landmarkFit(views: readonly RegistrationView[], cameras: readonly Mat4[]): RegistrationEvidence['landmarks'] {
+function landmarkFit(
+  views: readonly RegistrationView[],
+  cameras: readonly Mat4[]
+): RegistrationEvidence['landmarks'] {
   const residuals = views.flatMap(({ landmarks, detector }, i) =>
     landmarks ? [...residualsOf(landmarks, cameras[i])].map(r => (r * 1200) / detector.sdd) : []
   )
@@ -171,4 +183,6 @@ const mean = (x: readonly number[]) => x.reduce((s, v) => s + v, 0) / x.length
 
 /** Eight points as far about a centre as the landmarks of a pelvis are. */
 const pointsAbout = (c: Vec3): Vec3[] =>
-  [-1, 1].flatMap(x => [-1, 1].flatMap(y => [-1, 1].map((z): Vec3 => [c[0] + 80 * x, c[1] + 40 * y, c[2] + 60 * z])))
+  [-1, 1].flatMap(x =>
+    [-1, 1].flatMap(y => [-1, 1].map((z): Vec3 => [c[0] + 80 * x, c[1] + 40 * y, c[2] + 60 * z]))
+  )

@@ -75,7 +75,12 @@ function weighted({ correlation }: PatchFits, weights: Float32Array): number {
   return total > 0 ? correlation.reduce((s, c, i) => s + c * weights[i], 0) / total : 0
 }
 
-function weakestQuarter({ correlation, structure, columns, side }: PatchFits, total: number, u: number, v: number) {
+function weakestQuarter(
+  { correlation, structure, columns, side }: PatchFits,
+  total: number,
+  u: number,
+  v: number
+) {
   const sums = [0, 0, 0, 0]
   const shares = [0, 0, 0, 0]
   correlation.forEach((c, i) => {

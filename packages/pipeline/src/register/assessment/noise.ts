@@ -23,7 +23,12 @@ function laplacianDifference({ width, height, data }: Image, weights?: Image): n
       const [a, b] = [i - width, i + width]
       out.push(
         Math.abs(
-          data[a - 1] + data[a + 1] + data[b - 1] + data[b + 1] + 4 * data[i] - 2 * (data[a] + data[b] + data[i - 1] + data[i + 1])
+          data[a - 1] +
+            data[a + 1] +
+            data[b - 1] +
+            data[b + 1] +
+            4 * data[i] -
+            2 * (data[a] + data[b] + data[i - 1] + data[i + 1])
         )
       )
     }

@@ -1,0 +1,152 @@
+import { covarianceInDegrees, type ErrorEllipsoid, errorEllipsoid, type Vec3 } from '@raypose/core'
+import type { Judged, RegistrationEvidence } from './evidence.js'
+import { STATUS_LIMITS, statusProbabilities } from './status-model.js'
+
+export type RegistrationStatus = 'accepted' | 'doubtful' | 'rejected'
+
+/** Whether a pose is to be believed, and how far. */
+export interface Assessment {
+  readonly status: RegistrationStatus
+  /** Sentences, the weightiest first. */
+  readonly reasons: readonly string[]
+  /** Of a TRE of at most 10 mm, and the paper's success, on the right patient. */
+  readonly probability: number
+  /** Calibrated on simulated registrations. */
+  readonly probabilityTreAbove2mm: number
+  readonly probabilityTreAbove10mm: number
+  /**
+   * 6×6 row-major, degrees and mm: turns of the patient about the first camera's axes through the centre, then shifts along them. Of the
+   * pose's spread where it is right; null where the images do not determine it.
+   */
+  readonly covariance: readonly number[] | null
+  /** Of the pelvis's centre. */
+  readonly ellipsoid: ErrorEllipsoid | null
+  /** Root mean square over the landmarks that the covariance leads to expect, mm. */
+  readonly expectedTreMm: number | null
+  readonly evidence: RegistrationEvidence | null
+}
+
+/** What is known from elsewhere. */
+export interface Circumstances {
+  /** Why the initial pose was not to be trusted; null where it was. */
+  readonly initialRefused?: string | null
+  /** Anything that alone forbids to use the pose. */
+  readonly objections?: readonly string[]
+}
+
+/** A picture with more than this share of its pixels at the ends of the grey scale shows too little. */
+const MOST_CLIPPED = 0.9
+/** A field with less than this share that the CT can say something of shows nothing. */
+const LEAST_USABLE = 0.03
+
+/**
+ * Judges a registration.
+ * @param centre that the covariance is about, LPS mm
+ */
+export function assess(
+  { evidence, covariance, cameraFromLps }: Judged,
+  centre: Vec3,
+  { initialRefused = null, objections = [] }: Circumstances = {}
+): Assessment {
+  const p = statusProbabilities(evidence)
+  const fatal = [...objections, ...impossible(evidence, covariance !== null)]
+  const gross = fatal.length > 0 ? 1 : p.treAbove10mm
+  const byModel: RegistrationStatus =
+    gross < STATUS_LIMITS.accept ? 'accepted' : gross < STATUS_LIMITS.reject ? 'doubtful' : 'rejected'
+  const status = byModel === 'accepted' && initialRefused ? 'doubtful' : byModel
+  return {
+    status,
+    reasons: [
+      ...fatal,
+      ...(status === 'accepted' ? [] : doubts(evidence)),
+      ...(initialRefused ? [initialRefused] : []),
+      summary(evidence)
+    ],
+    probability: 1 - gross,
+    probabilityTreAbove2mm: Math.max(gross, p.treAbove2mm),
+    probabilityTreAbove10mm: gross,
+    covariance: covariance && covarianceInDegrees(covariance),
+    ellipsoid: covariance && errorEllipsoid(covariance, cameraFromLps, centre),
+    expectedTreMm: covariance ? evidence.expectedTreMm : null,
+    evidence
+  }
+}
+
+/** Of a pose that was not compared with the picture: nothing speaks for it but its landmarks. */
+export const unrefinedAssessment = (initial: {
+  readonly accepted: boolean
+  readonly probability: number
+  readonly reason: string
+}): Assessment => ({
+  status: initial.accepted ? 'doubtful' : 'rejected',
+  reasons: [
+    'The pose comes from landmarks alone: it was not refined, nor checked against the picture.',
+    initial.reason
+  ],
+  probability: initial.probability,
+  // Landmarks alone are hardly ever this good.
+  probabilityTreAbove2mm: 1,
+  probabilityTreAbove10mm: 1 - initial.probability,
+  covariance: null,
+  ellipsoid: null,
+  expectedTreMm: null,
+  evidence: null
+})
+
+function impossible(e: RegistrationEvidence, determined: boolean): string[] {
+  const out: string[] = []
+  if (e.clippedShare > MOST_CLIPPED)
+    out.push(
+      `The X-ray is saturated or empty: ${percent(e.clippedShare)} of its pixels are at an end of the grey scale.`
+    )
+  if (e.usableShare < LEAST_USABLE)
+    out.push(
+      `The X-ray's field and the CT do not overlap under this pose: ${percent(e.usableShare)} of the picture can be compared.`
+    )
+  else if (!determined) out.push('The picture does not determine the pose: moving it changes nothing.')
+  return out
+}
+
+/** From these on (or up to these) a figure is worth a sentence; the decision is the model's alone. */
+const REMARKABLE = {
+  similarity: 0.5,
+  mirror: 0.02,
+  starts: 0.3,
+  rival: 0.05,
+  landmarksMm: 12,
+  treMm: 2
+} as const
+
+function doubts(e: RegistrationEvidence): string[] {
+  const out: string[] = []
+  const [coarse, middle] = e.similarity
+  if (e.overMirror < -REMARKABLE.mirror)
+    out.push('The mirror image fits better than the picture: it may be stored as seen from the other side.')
+  else if (middle < REMARKABLE.similarity)
+    out.push(
+      `X-ray and DRR do not agree well (${coarse.toFixed(2)} coarse, ${middle.toFixed(2)} finer): another patient, another anatomy, or a wrong pose.`
+    )
+  else if (e.overMirror < REMARKABLE.mirror)
+    out.push('The mirror image fits about as well as the picture: another patient is likely.')
+  if (e.weakestQuarter < REMARKABLE.similarity / 2 && middle >= REMARKABLE.similarity)
+    out.push(`A quarter of the picture does not fit (${e.weakestQuarter.toFixed(2)}).`)
+  if (!Number.isNaN(e.overRival) && e.overRival < REMARKABLE.rival)
+    out.push('Another pose fits nearly as well.')
+  if (e.agreeingStarts < REMARKABLE.starts)
+    out.push(`Only ${percent(e.agreeingStarts)} of the starts came to this pose.`)
+  if (e.landmarks && e.landmarks.medianMm > REMARKABLE.landmarksMm)
+    out.push(
+      `The detected landmarks are ${e.landmarks.medianMm.toFixed(0)} mm from where the pose has them (median).`
+    )
+  if (e.expectedTreMm > REMARKABLE.treMm)
+    out.push(
+      `The picture leaves ${e.expectedTreMm.toFixed(1)} mm open (expected TRE), ${e.depthStdMm.toFixed(1)} mm of it in depth.`
+    )
+  return out
+}
+
+const summary = ({ similarity: [coarse, , fine], overMirror, expectedTreMm }: RegistrationEvidence): string =>
+  `X-ray and DRR agree by ${coarse.toFixed(2)} at 6.4 mm and ${fine.toFixed(2)} at 1.6 mm, ${overMirror >= 0 ? `${overMirror.toFixed(2)} better` : `${(-overMirror).toFixed(2)} worse`} than the mirror image; ` +
+  `where the pose is right, its error is expected to be ${expectedTreMm.toFixed(2)} mm.`
+
+const percent = (share: number) => `${(100 * share).toFixed(0)} %`

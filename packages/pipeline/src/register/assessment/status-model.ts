@@ -1,0 +1,31 @@
+import type { RegistrationEvidence } from './evidence.js'
+import { statusFeatures } from './status-features.js'
+import { STATUS_MODEL } from './status-model.data.js'
+
+/** Standardised features are cut here: a case unlike any other must not outvote everything else. */
+const LIMIT = 4
+
+/** Fitted to simulated registrations by `tools/calibrate-status.mjs`; see docs/registration.md. */
+export interface StatusProbabilities {
+  /** Of a mean TRE beyond 2 mm, … */
+  readonly treAbove2mm: number
+  /** … beyond 10 mm (or an mPD beyond the paper's 9.6 mm, or an X-ray that does not show this patient at all). */
+  readonly treAbove10mm: number
+}
+
+/** What simulated successes and failures with such evidence came to. */
+export function statusProbabilities(e: RegistrationEvidence): StatusProbabilities {
+  const { features, mean, std, above2mm, above10mm } = STATUS_MODEL
+  const values = statusFeatures(e)
+  const x = features.map((name, k) => Math.max(-LIMIT, Math.min(LIMIT, (values[name] - mean[k]) / std[k])))
+  const probability = ({ offset, weights }: { offset: number; weights: readonly number[] }) =>
+    1 / (1 + Math.exp(-x.reduce((s, v, k) => s + v * weights[k], offset)))
+  const gross = probability(above10mm)
+  return { treAbove10mm: gross, treAbove2mm: Math.max(gross, probability(above2mm)) }
+}
+
+/** Chances of a gross error below which a pose is accepted, and from which it is rejected. */
+export const STATUS_LIMITS = { accept: STATUS_MODEL.accept, reject: STATUS_MODEL.reject } as const
+
+/** What covariances from curvature are multiplied with. */
+export const COVARIANCE_SCALE: number = STATUS_MODEL.covarianceScale

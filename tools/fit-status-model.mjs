@@ -1,0 +1,186 @@
+// Fits the status model to the cases of tools/calibrate-status.mjs and judges it on scenes that it has not seen.
+import { STATUS_FEATURES, statusFeatures } from '@raypose/pipeline'
+import { auc, brier, fitLogistic, logLoss, predict, standardiser } from './logistic.mjs'
+import { reliabilitySvg } from './reliability-svg.mjs'
+
+const SUCCESS_MM = 9.6
+const RIDGES = [0.03, 0.1, 0.3, 1, 3, 10]
+/** The last share of the scenes is never fitted to. */
+const HELD_OUT = 1 / 3
+const FOLDS = 5
+/** Median of χ² with six degrees of freedom. */
+const CHI2_MEDIAN = 5.348
+
+/** Which way a feature may count: nothing that speaks for a pose is to speak against it because others say more. Others are free. */
+const SIGNS = {
+  coarse: -1,
+  middle: -1,
+  fine: -1,
+  weakestQuarter: -1,
+  overMirror: -1,
+  agreeingStarts: -1,
+  overRival: -1,
+  moved: 1,
+  landmarkMedian: 1,
+  expectedTre: 1
+}
+
+/** A fit in which features of the wrong sign are left out, the worst first. */
+function fitSigned(x, y, ridge) {
+  let used = STATUS_FEATURES.map((_, k) => k)
+  for (;;) {
+    const { offset, weights } = fitLogistic(
+      x.map(r => used.map(k => r[k])),
+      y,
+      ridge
+    )
+    const against = used.map((k, i) => [k, weights[i] * (SIGNS[STATUS_FEATURES[k]] ?? 0)]).filter(([, w]) => w < 0)
+    if (against.length === 0) {
+      const all = STATUS_FEATURES.map(() => 0)
+      used.forEach((k, i) => {
+        all[k] = weights[i]
+      })
+      return { offset, weights: all }
+    }
+    const [worst] = against.reduce((a, b) => (b[1] < a[1] ? b : a))
+    used = used.filter(k => k !== worst)
+  }
+}
+
+/** What is predicted: a pose of somebody or something else is off by any measure. */
+const LABELS = {
+  above2mm: r => +(!r.own || r.tre > 2),
+  above10mm: r => +(!r.own || r.tre > 10 || r.mpd > SUCCESS_MM)
+}
+const failed = LABELS.above10mm
+
+export function fitStatusModel(rows) {
+  const scenes = [...new Set(rows.map(r => r.scene))].sort((a, b) => a - b)
+  const first = scenes.length - Math.max(1, Math.round(HELD_OUT * scenes.length))
+  const fittedScenes = scenes.slice(0, first)
+  const fitted = rows.filter(r => fittedScenes.includes(r.scene))
+  const kept = rows.filter(r => !fittedScenes.includes(r.scene))
+
+  const own = fitted.filter(r => !failed(r) && r.mahalanobis !== null).map(r => r.mahalanobis)
+  const covarianceScale = quantile(own, 0.5) / CHI2_MEDIAN
+  // Expected errors are in standard deviations of the scaled covariance.
+  const vector = r => {
+    const e = r.evidence
+    const k = Math.sqrt(covarianceScale)
+    const f = statusFeatures({
+      ...e,
+      overRival: e.overRival ?? Number.NaN,
+      expectedTreMm: Math.min(1000, e.expectedTreMm * k),
+      depthStdMm: Math.min(1000, e.depthStdMm * k)
+    })
+    return STATUS_FEATURES.map(name => f[name])
+  }
+  const scaling = standardiser(fitted.map(vector))
+  const x = rs => rs.map(r => scaling.apply(vector(r)))
+  const models = {}
+  const outOfFold = {}
+  for (const [name, label] of Object.entries(LABELS)) {
+    const tries = RIDGES.map(ridge => ({ ridge, p: crossValidated(fitted, fittedScenes, x, label, ridge) }))
+    const loss = t => logLoss(t.p, fitted.map(label))
+    const best = tries.reduce((a, b) => (loss(b) < loss(a) ? b : a))
+    outOfFold[name] = best.p
+    models[name] = { ...fitSigned(x(fitted), fitted.map(label), best.ridge), ridge: best.ridge }
+  }
+  // Half of the least probability that any failure got in cross-validation.
+  const least = Math.min(1, ...outOfFold.above10mm.filter((_, i) => failed(fitted[i])))
+  const accept = Math.min(0.1, least / 2)
+  const reject = 0.5
+  const statusOf = p => (p < accept ? 'accepted' : p < reject ? 'doubtful' : 'rejected')
+
+  const held = Object.fromEntries(
+    Object.entries(LABELS).map(([name, label]) => {
+      const p = x(kept).map(r => predict(models[name], r))
+      const y = kept.map(label)
+      return [name, { p, y, auc: auc(p, y), brier: brier(p, y) }]
+    })
+  )
+  const table = {}
+  kept.forEach((r, i) => {
+    const group = r.own ? `${r.kind}, ${r.preset}, ${failed(r) ? 'failure' : 'success'}` : r.kind
+    table[group] ??= { accepted: 0, doubtful: 0, rejected: 0 }
+    table[group][statusOf(held.above10mm.p[i])]++
+  })
+  const successes = kept.map((r, i) => [r, statusOf(held.above10mm.p[i])]).filter(([r]) => !failed(r))
+  const failures = kept.map((r, i) => [r, statusOf(held.above10mm.p[i])]).filter(([r]) => failed(r))
+  const heldOwn = kept
+    .filter(r => !failed(r) && r.mahalanobis !== null)
+    .map(r => r.mahalanobis / covarianceScale)
+  const round = v => (v === null ? null : Number(v.toPrecision(5)))
+  const figures = {
+    scenes: scenes.length,
+    fittedCases: fitted.length,
+    heldOutCases: kept.length,
+    heldOutFailures: failures.length,
+    heldOutFailuresAccepted: failures.filter(([, s]) => s === 'accepted').length,
+    heldOutSuccesses: successes.length,
+    heldOutSuccessesNotAccepted: successes.filter(([, s]) => s !== 'accepted').length,
+    heldOutSuccessesRejected: successes.filter(([, s]) => s === 'rejected').length,
+    auc2mm: round(held.above2mm.auc),
+    brier2mm: round(held.above2mm.brier),
+    auc10mm: round(held.above10mm.auc),
+    brier10mm: round(held.above10mm.brier),
+    withinHalfOfChiSquare: round(heldOwn.filter(m => m < CHI2_MEDIAN).length / heldOwn.length),
+    within95OfChiSquare: round(heldOwn.filter(m => m < 12.592).length / heldOwn.length)
+  }
+  const model = {
+    features: [...STATUS_FEATURES],
+    mean: scaling.mean.map(round),
+    std: scaling.std.map(round),
+    above2mm: { offset: round(models.above2mm.offset), weights: models.above2mm.weights.map(round) },
+    above10mm: { offset: round(models.above10mm.offset), weights: models.above10mm.weights.map(round) },
+    accept: round(accept),
+    reject,
+    covarianceScale: round(covarianceScale),
+    figures
+  }
+  const module = `// Generated by tools/calibrate-status.mjs from ${rows.length} simulated registrations of ${scenes.length} procedural patients; do not edit.
+// Fitted to patients ${fittedScenes[0]} to ${fittedScenes.at(-1)}; figures are of ${scenes[first]} to ${scenes.at(-1)}.
+export const STATUS_MODEL = ${JSON.stringify(model, null, 2)} as const
+`
+  const svg = reliabilitySvg([
+    { title: 'TRE > 2 mm', ...held.above2mm },
+    { title: 'TRE > 10 mm or another patient', ...held.above10mm }
+  ])
+  const weights = STATUS_FEATURES.map(
+    (n, i) =>
+      `${n.padEnd(16)} ${models.above2mm.weights[i].toFixed(2).padStart(7)} ${models.above10mm.weights[i].toFixed(2).padStart(7)}`
+  )
+  return {
+    module,
+    svg,
+    text: [
+      JSON.stringify(figures, null, 2),
+      `covariance scale ${covarianceScale.toFixed(3)}, accept below ${accept.toFixed(4)}, ridges ${models.above2mm.ridge}, ${models.above10mm.ridge}`,
+      ...weights,
+      ...Object.entries(table)
+        .sort()
+        .map(([g, c]) => `${g}: ${c.accepted} accepted, ${c.doubtful} doubtful, ${c.rejected} rejected`)
+    ].join('\n')
+  }
+}
+
+/** Probabilities from models that did not see the case's scene. */
+function crossValidated(rows, scenes, x, label, ridge) {
+  const p = new Array(rows.length)
+  const folds = Math.min(FOLDS, scenes.length)
+  for (let f = 0; f < folds; f++) {
+    const out = scenes.filter((_, i) => i % folds === f)
+    const rest = rows.filter(r => !out.includes(r.scene))
+    if (rest.length === 0) return rows.map(() => 0.5)
+    const m = fitSigned(x(rest), rest.map(label), ridge)
+    rows.forEach((r, i) => {
+      if (out.includes(r.scene)) p[i] = predict(m, x([r])[0])
+    })
+  }
+  return p
+}
+
+function quantile(values, q) {
+  const s = [...values].sort((a, b) => a - b)
+  return s[Math.min(s.length - 1, Math.floor(q * s.length))]
+}
