@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: ['test/setup-oracles.ts'],
     // Two files at a time: rendering and training tests use worker threads of their own.
     maxWorkers: 2,
-    testTimeout: 120_000,
+    testTimeout: 240_000,
     hookTimeout: 120_000
   }
 })

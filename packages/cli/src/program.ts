@@ -10,6 +10,7 @@ import { addPrepareCommand } from './commands/prepare.js'
 import { addPretrainCommand } from './commands/pretrain.js'
 import { addRegisterCommand } from './commands/register.js'
 import { addSimulateCommand } from './commands/simulate.js'
+import { addTrackCommand } from './commands/track.js'
 
 /** The command line, without anything run yet. It never ends the process: errors, help and version are thrown. */
 export function createProgram(): Command {
@@ -27,10 +28,11 @@ Typical use:
   $ raypose prepare  --ct ct/ --out patient/            once for each CT
   $ raypose register --patient patient/ --xray xray.dcm --out result/
 
-Exit codes: 0 done, 2 something to put right (it is said what), 130 stopped by Ctrl-C, 1 a fault of Raypose.`
+Exit codes: 0 done, 2 something to put right (it is said what), 3 a pose that is rejected, 130 stopped by Ctrl-C, 1 a fault of Raypose.`
     )
   addPrepareCommand(program)
   addRegisterCommand(program)
+  addTrackCommand(program)
   addEvaluateCommand(program)
   addDrrCommand(program)
   addSimulateCommand(program)

@@ -50,6 +50,7 @@ export async function runCommand(
     const result = await work({ signal: controller.signal, progress: progress.report, json })
     progress.end()
     writeResult(process.stdout, result, json)
+    if (result.exitCode) process.exitCode = result.exitCode
   } catch (error) {
     progress.end()
     // Whatever a stopped step throws, the reason is the user's.

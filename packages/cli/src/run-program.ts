@@ -10,7 +10,7 @@ export async function runProgram(program: Command, args: readonly string[]): Pro
   }
   try {
     await program.parseAsync(args, { from: 'user' })
-    return 0
+    return Number(process.exitCode ?? 0)
   } catch (error) {
     // Help and version are thrown too, as what ends the run early.
     if (error instanceof CommanderError && error.exitCode === 0) return 0

@@ -108,6 +108,25 @@ export function aRegistration(): RegistrationJson {
   return {
     format: 'raypose-registration',
     version: '0.1.0',
+    status: 'doubtful',
+    assessment: {
+      status: 'doubtful',
+      reasons: ['A quarter of the picture does not fit (0.21).'],
+      probability: 0.875,
+      probabilityTreAbove2mm: 0.25,
+      probabilityTreAbove10mm: 0.125,
+      covariance: Array.from({ length: 36 }, (_, i) => (i % 7 === 0 ? 0.01 : 0)),
+      ellipsoid: {
+        centre: [0, 0, 0],
+        axes: [
+          { mm: 1.25, direction: [0, 1, 0] },
+          { mm: 0.2, direction: [1, 0, 0] },
+          { mm: 0.1, direction: [0, 0, 1] }
+        ]
+      },
+      expectedTreMm: 1.4,
+      evidence: null
+    },
     geometry: geometryToJson(PAPER_DETECTOR, pose(12)),
     initialCameraFromLps: Array.from(pose(13)),
     view: { alphaDeg: 0, betaDeg: 0, gammaDeg: 12, translationMm: [0, 0, 0] },

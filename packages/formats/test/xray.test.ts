@@ -201,6 +201,7 @@ describe('DICOM X-ray', () => {
     })
     const first = await xrayFromDicom(run.bytes, 'run.dcm')
     expect(first.image.data[0]).toBe(0)
+    expect(first.frames).toBe(2)
     expect(first.notes.join()).toMatch(/2 frames; the first/)
     expect((await xrayFromDicom(run.bytes, 'run.dcm', { frame: 1 })).image.data[0]).toBe(108)
     await expectError(

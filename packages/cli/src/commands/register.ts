@@ -1,18 +1,20 @@
 import { ArgumentError, DEGREE } from '@raypose/core'
-import type { Normalisation, SimilarityName, XrayReading } from '@raypose/pipeline'
+import type { Normalisation, RelativeSource, SimilarityName, XrayReading } from '@raypose/pipeline'
 import type { Command } from 'commander'
 import { oneOf, wholeNumber } from '../arguments.js'
+import { chances, expectedError } from '../report/assessment-words.js'
 import { duration, fixed, millimetres } from '../report/format.js'
 import { poseInWords } from '../report/pose-words.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
-import type { CommandResult } from '../terminal/output.js'
+import { type CommandResult, EXIT } from '../terminal/output.js'
 import { textList } from '../terminal/table.js'
-import { registerToFolder } from '../work/register.js'
+import { type RegisteredXray, registerToFolder } from '../work/register.js'
 
 interface RegisterCommandOptions extends CommonOptions {
   readonly patient: string
-  readonly xray: string
-  readonly geometry?: string
+  readonly xray: readonly string[]
+  readonly geometry?: readonly string[]
+  readonly relative?: RelativeSource
   readonly out: string
   readonly similarity?: SimilarityName
   readonly intensity?: 'linear' | 'log'
@@ -28,9 +30,22 @@ export function addRegisterCommand(program: Command): void {
     .command('register')
     .description('Phase 3: find the pose of an X-ray in the CT of a prepared patient.')
     .requiredOption('--patient <folder>', 'prepared patient, from raypose prepare')
-    .requiredOption('--xray <file>', 'X-ray: DICOM; or .png, .nrrd, .mha with --geometry')
+    .requiredOption(
+      '--xray <file>',
+      'X-ray: DICOM; or .png, .nrrd, .mha with --geometry. Several times for several X-rays of the patient',
+      listed
+    )
     .requiredOption('--out <folder>', 'folder for result.json, overlays and report.html')
-    .option('--geometry <file>', 'JSON with sddMm, pixelMm, size; goes before what a DICOM file says')
+    .option(
+      '--geometry <file>',
+      'JSON with sddMm, pixelMm, size; goes before what a DICOM file says. Once for all X-rays, or once for each',
+      listed
+    )
+    .option(
+      '--relative <how>',
+      'how several X-rays lie to one another: tracked (camera poses of their geometries), angles (of the C-arm, roughly) or unknown (default: what the files say)',
+      oneOf('--relative', ['tracked', 'angles', 'unknown'] as const)
+    )
     .option(
       '--similarity <name>',
       'ncc, lncc (local) or gncc (gradients)',
@@ -51,7 +66,7 @@ export function addRegisterCommand(program: Command): void {
       'auto, or degrees that the picture is turned clockwise from head-up, with m if it is mirrored: 0, 90, 180m (default: auto)',
       orientation
     )
-    .option('--even-if-unlikely', 'go on where the X-ray does not seem to show the prepared anatomy')
+    .option('--even-if-unlikely', 'leave with exit code 0 although the pose is rejected')
     .option('--frame <n>', 'frame of a multi-frame image, from 0', wholeNumber('--frame', 0, '0'))
     .option('--threads <n>', 'threads of the network (default: 2)', wholeNumber('--threads', 1, '2'))
   withCommonOptions(command)
@@ -60,7 +75,10 @@ export function addRegisterCommand(program: Command): void {
       `
 Examples:
   $ raypose register --patient patient/ --xray xray.dcm --out result/
-  $ raypose register --patient patient/ --xray xray.png --geometry xray.json --similarity lncc --out result/`
+  $ raypose register --patient patient/ --xray xray.png --geometry xray.json --similarity lncc --out result/
+  $ raypose register --patient patient/ --xray ap.dcm --xray oblique.dcm --out result/
+
+Exit code 3: the pose was rejected; why is in the report.`
     )
     .action((options: RegisterCommandOptions) => runCommand(options, context => register(options, context)))
 }
@@ -69,15 +87,15 @@ async function register(
   o: RegisterCommandOptions,
   { signal, progress }: CommandContext
 ): Promise<CommandResult> {
-  const { result: r, report } = await registerToFolder({
+  const done = await registerToFolder({
     patient: o.patient,
-    xray: o.xray,
+    xrays: o.xray,
     geometry: o.geometry,
+    relative: o.relative,
     out: o.out,
     similarity: o.similarity,
     threads: o.threads,
     orientation: o.orientation,
-    evenIfUnlikely: o.evenIfUnlikely,
     reading: {
       ...(o.intensity && { intensity: o.intensity }),
       ...(o.bright && { bright: o.bright }),
@@ -86,33 +104,53 @@ async function register(
     signal,
     onProgress: progress
   })
-  const { view: v, similarity: s, timingsSeconds: t } = r
+  const rejected = done.some(d => d.result.status === 'rejected')
   return {
-    text: [
-      `Registered ${o.xray}; see ${report}.`,
-      textList([
-        ['α, β, γ', `${[v.alphaDeg, v.betaDeg, v.gammaDeg].map(a => `${fixed(a, 2)}°`).join(', ')}`],
-        ['Offset L, P, S', `${v.translationMm.map(x => fixed(x, 1)).join(', ')} mm`],
-        [
-          'Landmarks used',
-          `${r.landmarks.filter(l => l.inlier).length} of ${r.landmarks.length}, reprojection ${millimetres(r.reprojectionRmsMm)} RMS`
-        ],
-        ['Confidence', `${r.initialConfidence.word}: ${r.initialConfidence.reason}`],
-        ['Picture', pictureInWords(r.normalisation)],
-        [
-          s.name.toUpperCase(),
-          `${fixed(s.before, 4)} before, ${fixed(s.after, 4)} after ${r.evaluations} evaluations`
-        ],
-        [
-          'Time',
-          `${duration(t.total)} (landmarks ${duration(t.detect + t.initialPose)}, refinement ${duration(t.refine)})`
-        ]
-      ]),
-      poseInWords(v),
-      ...r.notes.map(n => `Note: ${n}`)
-    ].join('\n'),
-    json: { ...r, out: o.out, report }
+    text: done.map(resultText).join('\n\n'),
+    json:
+      done.length === 1
+        ? { ...done[0].result, out: o.out, report: done[0].report }
+        : {
+            format: 'raypose-registration-set',
+            out: o.out,
+            views: done.map(d => ({ ...d.result, report: d.report }))
+          },
+    exitCode: rejected && !o.evenIfUnlikely ? EXIT.rejected : 0
   }
+}
+
+/** Options that can be given several times. */
+const listed = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
+
+function resultText({ result: r, report }: RegisteredXray): string {
+  const { view: v, similarity: s, timingsSeconds: t, assessment: a } = r
+  return [
+    `${r.inputs.xray.file}: ${r.status.toUpperCase()}; see ${report}.`,
+    ...a.reasons,
+    '',
+    textList([
+      ['Status', `${r.status}, ${chances(a)}`],
+      ['Expected error', expectedError(a)],
+      ['α, β, γ', `${[v.alphaDeg, v.betaDeg, v.gammaDeg].map(x => `${fixed(x, 2)}°`).join(', ')}`],
+      ['Offset L, P, S', `${v.translationMm.map(x => fixed(x, 1)).join(', ')} mm`],
+      [
+        'Landmarks used',
+        `${r.landmarks.filter(l => l.inlier).length} of ${r.landmarks.length}, reprojection ${millimetres(r.reprojectionRmsMm)} RMS`
+      ],
+      ['Initial pose', `${r.initialConfidence.word}: ${r.initialConfidence.reason}`],
+      ['Picture', pictureInWords(r.normalisation)],
+      [
+        s.name.toUpperCase(),
+        `${fixed(s.before, 4)} before, ${fixed(s.after, 4)} after ${r.evaluations} evaluations`
+      ],
+      [
+        'Time',
+        `${duration(t.total)} (landmarks ${duration(t.detect + t.initialPose)}, refinement ${duration(t.refine)})`
+      ]
+    ]),
+    r.status === 'rejected' ? 'The pose is not to be used.' : poseInWords(v),
+    ...r.notes.map(n => `Note: ${n}`)
+  ].join('\n')
 }
 
 /** How the picture was taken, in a line. */
@@ -128,7 +166,7 @@ function pictureInWords(n: Normalisation): string {
 }
 
 /** `auto`, `90`, `-30m`. @throws ArgumentError for anything else */
-function orientation(text: string): Pick<XrayReading, 'rotation' | 'mirrored'> | undefined {
+export function orientation(text: string): Pick<XrayReading, 'rotation' | 'mirrored'> | undefined {
   if (text === 'auto') return undefined
   const match = /^(-?\d+(?:\.\d+)?)(m?)$/.exec(text)
   if (!match || Math.abs(Number(match[1])) > 360)

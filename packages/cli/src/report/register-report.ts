@@ -1,5 +1,6 @@
 import { assertRigid, cameraRotation, cameraTranslation, DEGREE } from '@raypose/core'
 import type { RegistrationJson } from '@raypose/pipeline'
+import { chances, expectedError } from './assessment-words.js'
 import { duration, fixed, millimetres, plural } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import { facts, meter, page, picture, section, setting, table } from './page.js'
@@ -19,7 +20,9 @@ export function registerReport({ result: r, before, after }: RegisterReportInput
     title: `Registration of ${fileName(r.inputs.xray.file)}`,
     subtitle: html`Pose from ${plural(used, 'landmark')}, refined by ${r.similarity.name.toUpperCase()} in ${plural(r.evaluations, 'evaluation')}; ${duration(r.timingsSeconds.total)} in all`,
     body: [
-      html`<p class="headline">${similarityLine(r)}</p><p>${poseInWords(r.view)}</p>`,
+      html`<p class="headline"><span class="${r.status === 'accepted' ? 'good' : 'bad'}">${r.status}</span> ${similarityLine(r)}</p>`,
+      html`<ul>${r.assessment.reasons.map(reason => html`<li>${reason}</li>`)}</ul>`,
+      html`<p>${r.status === 'rejected' ? 'The pose is not to be used.' : poseInWords(r.view)}</p>`,
       r.notes.length > 0 && html`<ul>${r.notes.map(n => html`<li>${n}</li>`)}</ul>`,
       section('Overlay', [
         html`<div class="columns">${picture(before, 'X-ray with DRR edges under the initial pose', html`<strong class="initial">Initial pose</strong>, from landmarks alone`)}${picture(after, 'X-ray with DRR edges under the final pose', html`<strong class="final">Final pose</strong>, after intensity-based registration`)}</div>`,
@@ -29,6 +32,7 @@ export function registerReport({ result: r, before, after }: RegisterReportInput
         'Pose',
         html`<div class="columns"><div class="panel"><h3>C-arm</h3>${viewFacts(r)}</div><div class="panel"><h3>How it was found</h3>${poseFacts(r, used)}</div></div>`
       ),
+      section('Reliability', reliability(r)),
       section('Picture', pictureFacts(r)),
       section('Landmarks', landmarkTable(r)),
       section(
@@ -77,6 +81,25 @@ const viewFacts = ({ view: v, geometry: g }: RegistrationJson): Html =>
     ['source to detector', millimetres(g.sddMm, 0)],
     ['detector', `${g.size.join(' × ')} pixels of ${g.pixelMm.join(' × ')} mm`]
   ])
+
+function reliability({ status, assessment: a }: RegistrationJson): Html {
+  const e = a.evidence
+  return facts([
+    ['status', html`<strong class="${status === 'accepted' ? 'good' : 'bad'}">${status}</strong>`],
+    ['chances', chances(a)],
+    ['expected error', expectedError(a)],
+    ...(e
+      ? ([
+          ['X-ray and DRR agree at 6.4, 3.2, 1.6 mm', e.similarity.map(x => fixed(x, 2)).join(', ')],
+          ['… in the worst quarter', fixed(e.weakestQuarter, 2)],
+          ['better than the mirror image by', fixed(e.overMirror, 2)],
+          ['starts that came here', `${fixed(100 * e.agreeingStarts, 0)} %`],
+          ['landmarks off by (median)', e.landmarks ? millimetres(e.landmarks.medianMm, 1) : 'none'],
+          ['pixels that count', `${fixed(100 * e.usableShare, 0)} %`]
+        ] satisfies [string, Content][])
+      : [])
+  ])
+}
 
 function pictureFacts({ normalisation: n, initialConfidence: c }: RegistrationJson): Html {
   const how = (key: keyof typeof n.settled) => (n.settled[key] === 'found' ? 'found' : 'as told')

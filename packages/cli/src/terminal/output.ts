@@ -4,6 +4,8 @@ import { CancelledError, RayposeError } from '@raypose/core'
 export interface CommandResult {
   readonly text: string
   readonly json: object
+  /** Where it is not 0: the work was done, but what came out is not to be used. */
+  readonly exitCode?: number
 }
 
 export interface TextTarget {
@@ -15,8 +17,8 @@ export function writeResult(target: TextTarget, result: CommandResult, json: boo
   target.write(json ? `${JSON.stringify(result.json, null, 2)}\n` : `${result.text.trimEnd()}\n`)
 }
 
-/** Exit codes: bad input that is explained, a fault of the program, Ctrl-C. */
-export const EXIT = { badInput: 2, unexpected: 1, cancelled: 130 } as const
+/** Exit codes: bad input that is explained, a result that is not to be used, a fault of the program, Ctrl-C. */
+export const EXIT = { badInput: 2, rejected: 3, unexpected: 1, cancelled: 130 } as const
 
 export interface FailureOptions {
   readonly json?: boolean

@@ -1,14 +1,20 @@
 import { join } from 'node:path'
+import { ArgumentError } from '@raypose/core'
 import type { CalibratedXray, XrayOptions } from '@raypose/formats'
 import {
   createRegistrar,
   type Normalisation,
   type OnProgress,
   openPatient,
+  type ReadXray,
+  type Registrar,
   type RegistrarOptions,
+  type Registration,
   type RegistrationJson,
+  type RelativeSource,
   readXrayFile,
   registrationJson,
+  relativeGeometry,
   writeFileAtomic,
   writeJsonAtomic,
   type XrayReading
@@ -18,15 +24,17 @@ import { registrationOverlay } from './registration-overlay.js'
 
 export interface RegisterWork extends RegistrarOptions {
   readonly patient: string
-  readonly xray: string
-  readonly geometry?: string
+  /** One or more X-rays of the patient. */
+  readonly xrays: readonly string[]
+  /** One for all X-rays, or one for each. */
+  readonly geometry?: readonly string[]
+  /** Where the relative poses of several X-rays come from; default: the best that their files say. */
+  readonly relative?: RelativeSource
   readonly out: string
   /** What the user knows better than the X-ray's file. */
   readonly reading: Omit<XrayOptions, 'geometry'>
   /** Which way round the picture is; found where left out. */
   readonly orientation?: Pick<XrayReading, 'rotation' | 'mirrored'>
-  /** Goes on where the initial pose is not to be trusted. */
-  readonly evenIfUnlikely?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
 }
@@ -64,7 +72,7 @@ function findings(n: Normalisation): string[] {
 }
 
 /** What the file and the user say of the picture; what the file only suggests is tried first. */
-function readingOf(xray: CalibratedXray, w: RegisterWork): XrayReading {
+export function readingOf(xray: CalibratedXray, w: Pick<RegisterWork, 'orientation'>): XrayReading {
   const told = (key: 'intensity' | 'bright') => !xray.guessed.includes(key)
   return {
     ...(told('intensity') && { intensity: xray.intensity }),
@@ -76,47 +84,122 @@ function readingOf(xray: CalibratedXray, w: RegisterWork): XrayReading {
   }
 }
 
-/** Registers one X-ray and writes {@link FILES}; the result comes last, so a folder that has one is whole. */
-export async function registerToFolder(
-  w: RegisterWork
-): Promise<{ result: RegistrationJson; report: string }> {
+export interface RegisteredXray {
+  readonly result: RegistrationJson
+  readonly report: string
+}
+
+/**
+ * Registers one X-ray, or several together, and writes {@link FILES} for each: into the folder itself, or into its folders 1, 2 … The
+ * result comes last, so a folder that has one is whole.
+ * @throws ArgumentError for another number of geometries than X-rays
+ */
+export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[]> {
   const { onProgress, signal } = w
-  // The X-ray first: it is what is most often wrong, and quick to read.
-  const { xray, file, sha256 } = await readXrayFile(w.xray, w.geometry, w.reading)
+  // The X-rays first: they are what is most often wrong, and quick to read.
+  const read = await readXrays(w)
   onProgress?.({ stage: 'Opening the patient', fraction: 0 })
   const patient = await openPatient(w.patient)
   const registrar = await createRegistrar(patient, w)
   try {
-    const registration = await registrar.register(xray.image, xray.detector, {
-      reading: readingOf(xray, w),
-      evenIfUnlikely: w.evenIfUnlikely,
-      signal,
-      onProgress
-    })
-    const { normalisation, accepted, confidence } = registration.initial
-    const notes = [
-      ...(accepted ? [] : [`This pose is not to be trusted. ${confidence.reason}`]),
-      ...xray.notes,
-      ...findings(normalisation)
-    ]
-    const parameters = {
-      similarity: registration.similarity.name,
-      intensity: normalisation.intensity,
-      bright: normalisation.bright,
-      mirrored: normalisation.mirrored,
-      geometry: w.geometry ?? 'from the X-ray',
-      threads: w.threads
-    }
-    const result = registrationJson(registration, patient, { file, sha256 }, parameters, notes)
-    const before = registrationOverlay(registrar, registration, 'initial')
-    const after = registrationOverlay(registrar, registration, 'final')
-    const report = join(w.out, FILES.report)
-    await writeFileAtomic(join(w.out, FILES.initial), before)
-    await writeFileAtomic(join(w.out, FILES.final), after)
-    await writeFileAtomic(report, registerReport({ result, before, after }))
-    await writeJsonAtomic(join(w.out, FILES.result), result)
-    return { result, report }
+    const relative = relativeGeometry(
+      read.map(r => r.xray),
+      w.relative
+    )
+    const set = await registrar.registerAll(
+      read.map(({ xray }, i) => ({
+        image: xray.image,
+        detector: xray.detector,
+        reading: readingOf(xray, w),
+        cameraFromFirst: relative.cameraFromFirst[i]
+      })),
+      { relative: relative.source === 'angles' ? 'angles' : 'tracked', signal, onProgress }
+    )
+    const several = read.length > 1
+    const how = several ? [relative.note, setNote(set.solved, relative.source)].filter(n => n !== '') : []
+    const out: RegisteredXray[] = []
+    for (const [i, registration] of set.views.entries())
+      out.push(
+        await writeRegistration(registrar, registration, read[i], w, {
+          folder: several ? join(w.out, String(i + 1)) : w.out,
+          geometry: geometryOf(w, i),
+          notes: how,
+          more: several
+            ? { xrays: read.map(r => r.file), relativeGeometry: relative.source, solved: set.solved }
+            : {}
+        })
+      )
+    if (several)
+      await writeJsonAtomic(join(w.out, FILES.result), {
+        format: 'raypose-registration-set',
+        relativeGeometry: relative.source,
+        solved: set.solved,
+        results: out.map(({ result }, i) => ({
+          file: `${i + 1}/${FILES.result}`,
+          xray: result.inputs.xray.file,
+          status: result.status,
+          geometry: result.geometry
+        }))
+      })
+    return out
   } finally {
     await registrar.dispose()
   }
+}
+
+/** What became of roughly known geometry. */
+const setNote = (solved: 'joint' | 'apart', source: RelativeSource): string =>
+  solved === 'joint'
+    ? 'The X-rays share one pose.'
+    : source === 'unknown'
+      ? ''
+      : 'The X-rays do not fit that geometry: each was registered by itself.'
+
+const geometryOf = ({ geometry }: RegisterWork, i: number): string | undefined =>
+  geometry && (geometry.length === 1 ? geometry[0] : geometry[i])
+
+async function readXrays(w: RegisterWork): Promise<ReadXray[]> {
+  const given = w.geometry?.length ?? 0
+  if (given > 1 && given !== w.xrays.length)
+    throw new ArgumentError(
+      `There are ${w.xrays.length} X-rays but ${given} geometries`,
+      'Give --geometry once for all, or once for each --xray in the same order.'
+    )
+  const read: ReadXray[] = []
+  for (const [i, path] of w.xrays.entries()) read.push(await readXrayFile(path, geometryOf(w, i), w.reading))
+  return read
+}
+
+async function writeRegistration(
+  registrar: Registrar,
+  registration: Registration,
+  { xray, file, sha256 }: ReadXray,
+  w: RegisterWork,
+  where: {
+    readonly folder: string
+    readonly geometry?: string
+    readonly notes: readonly string[]
+    readonly more: Record<string, unknown>
+  }
+): Promise<RegisteredXray> {
+  const { normalisation } = registration.initial
+  const notes = [...where.notes, ...xray.notes, ...findings(normalisation)]
+  const parameters = {
+    similarity: registration.similarity.name,
+    intensity: normalisation.intensity,
+    bright: normalisation.bright,
+    mirrored: normalisation.mirrored,
+    geometry: where.geometry ?? 'from the X-ray',
+    threads: w.threads,
+    ...where.more
+  }
+  const result = registrationJson(registration, registrar.patient, { file, sha256 }, parameters, notes)
+  const before = registrationOverlay(registrar, registration, 'initial')
+  const after = registrationOverlay(registrar, registration, 'final')
+  const report = join(where.folder, FILES.report)
+  await writeFileAtomic(join(where.folder, FILES.initial), before)
+  await writeFileAtomic(join(where.folder, FILES.final), after)
+  await writeFileAtomic(report, registerReport({ result, before, after }))
+  await writeJsonAtomic(join(where.folder, FILES.result), result)
+  return { result, report }
 }

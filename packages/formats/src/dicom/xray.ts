@@ -66,6 +66,7 @@ export async function xrayFromDicom(
     positioner,
     ...meaningOf(file),
     mirrored,
+    frames: header.frames,
     modality: header.modality,
     photometric: header.photometric,
     notes

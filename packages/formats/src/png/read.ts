@@ -82,6 +82,7 @@ export function plainXray(
     bright: 'attenuation',
     guessed: ['intensity', 'bright'],
     mirrored: null,
+    frames: 1,
     modality: '',
     photometric: 'MONOCHROME2',
     notes

@@ -33,6 +33,8 @@ export interface Xray {
    * explain the image: use {@link mirrorXray}. Null where the file does not tell.
    */
   readonly mirrored: boolean | null
+  /** Frames in the file; this is one of them. */
+  readonly frames: number
   readonly modality: string
   readonly photometric: string
   /** Sentences for the user: what was assumed, chosen or converted. */

@@ -25,3 +25,31 @@ export async function readXrayFile(
   const bytes = await readBytes(path)
   return { xray: await readXrayBytes(path, bytes, geometry, options), file: path, sha256: sha256(bytes) }
 }
+
+/** The frames of a sequence, one at a time. */
+export interface XraySequence {
+  readonly frames: number
+  readonly file: string
+  readonly sha256: string
+  /**
+   * @param index from 0
+   * @throws as {@link readXrayFile}; XrayError for a frame without content, as between pulses
+   */
+  frame(index: number): Promise<CalibratedXray>
+}
+
+/**
+ * Opens a multi-frame DICOM X-ray (or any single one) as a sequence; all frames have the file's geometry.
+ * @throws as {@link readXrayFile}, for its first frame too
+ */
+export async function readXraySequence(
+  path: string,
+  geometryPath?: string,
+  options: Omit<XrayOptions, 'geometry' | 'frame'> = {}
+): Promise<XraySequence> {
+  const geometry = geometryPath === undefined ? undefined : await readJson(geometryPath)
+  const bytes = await readBytes(path)
+  const frame = (index: number) => readXrayBytes(path, bytes, geometry, { ...options, frame: index })
+  const { frames } = await frame(0)
+  return { frames, file: path, sha256: sha256(bytes), frame }
+}

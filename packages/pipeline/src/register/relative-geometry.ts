@@ -47,6 +47,9 @@ const fromFirst = (poses: readonly Mat4[]) =>
 /** About the isocentre as origin. */
 function poseOfPositioner({ positioner, sourceToPatient }: Placed): Mat4 | null {
   if (!positioner || !sourceToPatient) return null
-  const view = { ...viewFromPositioner(positioner.primary, positioner.secondary), translation: [0, 0, 0] as const }
+  const view = {
+    ...viewFromPositioner(positioner.primary, positioner.secondary),
+    translation: [0, 0, 0] as const
+  }
   return poseFromView(view, [0, 0, 0], sourceToPatient)
 }

@@ -93,8 +93,14 @@ export const unrefinedAssessment = (initial: {
   evidence: null
 })
 
+/** A picture whose mirror image fits better by so much is one. */
+const MIRRORED = 0.15
+const MIRROR_FITS =
+  'The mirror image fits better than the picture: it may be stored as seen from the other side.'
+
 function impossible(e: RegistrationEvidence, determined: boolean): string[] {
   const out: string[] = []
+  if (e.overMirror < -MIRRORED) out.push(MIRROR_FITS)
   if (e.clippedShare > MOST_CLIPPED)
     out.push(
       `The X-ray is saturated or empty: ${percent(e.clippedShare)} of its pixels are at an end of the grey scale.`
@@ -120,13 +126,13 @@ const REMARKABLE = {
 function doubts(e: RegistrationEvidence): string[] {
   const out: string[] = []
   const [coarse, middle] = e.similarity
-  if (e.overMirror < -REMARKABLE.mirror)
-    out.push('The mirror image fits better than the picture: it may be stored as seen from the other side.')
-  else if (middle < REMARKABLE.similarity)
+  const mirrored = e.overMirror < -REMARKABLE.mirror
+  if (mirrored && e.overMirror >= -MIRRORED) out.push(MIRROR_FITS)
+  if (!mirrored && middle < REMARKABLE.similarity)
     out.push(
       `X-ray and DRR do not agree well (${coarse.toFixed(2)} coarse, ${middle.toFixed(2)} finer): another patient, another anatomy, or a wrong pose.`
     )
-  else if (e.overMirror < REMARKABLE.mirror)
+  else if (!mirrored && e.overMirror < REMARKABLE.mirror)
     out.push('The mirror image fits about as well as the picture: another patient is likely.')
   if (e.weakestQuarter < REMARKABLE.similarity / 2 && middle >= REMARKABLE.similarity)
     out.push(`A quarter of the picture does not fit (${e.weakestQuarter.toFixed(2)}).`)

@@ -1,5 +1,8 @@
 import type { RegistrationEvidence } from './evidence.js'
 
+/** Where the mirror image shows nothing at all, its pose being off the picture, the difference means nothing either. */
+const MOST_OVER_MIRROR = 0.4
+
 /** Beyond this an advantage over a rival is as good as having none. */
 const CLEAR = 0.3
 
@@ -30,7 +33,7 @@ export function statusFeatures(e: RegistrationEvidence): Record<StatusFeature, n
     middle,
     fine,
     weakestQuarter: e.weakestQuarter,
-    overMirror: e.overMirror,
+    overMirror: Math.max(-MOST_OVER_MIRROR, Math.min(MOST_OVER_MIRROR, e.overMirror)),
     agreeingStarts: e.agreeingStarts,
     overRival: Number.isNaN(e.overRival) ? CLEAR : Math.max(-CLEAR, Math.min(CLEAR, e.overRival)),
     moved: Math.log1p(e.movedMm),
