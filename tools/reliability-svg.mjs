@@ -8,6 +8,7 @@ export function reliabilitySvg(panels) {
   const height = SIDE + TOP + 56
   const body = panels.map((panel, i) => draw(panel, GAP - 20 + i * (SIDE + GAP)))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12" fill="#333">
+<title>Reliability of the stated probabilities</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${body.join('\n')}
 </svg>
