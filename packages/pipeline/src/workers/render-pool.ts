@@ -76,25 +76,38 @@ export function createRenderPool(
     let done = 0
     let stopped = false
     const lane = async (thread: RenderThread) => {
-      // One image is handled while the next is rendered.
+      const ask = () => {
+        if (next >= cameras.length || stopped || signal?.aborted) return undefined
+        const index = next++
+        const image = thread.render(cameras[index])
+        // Awaited in its turn; until then a rejection has an owner all the same.
+        image.catch(() => {})
+        return { index, image }
+      }
+      // One image is handled while the next is rendered, and the camera after that already waits at the worker, which so
+      // never waits for this thread to get a core.
       let handled: Promise<void> | undefined
+      let asked = ask()
+      let following: typeof asked
       try {
-        while (next < cameras.length && !stopped && !signal?.aborted) {
-          const index = next++
-          const image = await thread.render(cameras[index])
+        while (asked) {
+          const { index } = asked
+          following = ask()
+          const image = await asked.image
           await handled
           handled = (async () => {
             await onImage(index, image)
             onProgress?.(++done, cameras.length)
           })()
-          // Awaited at the next turn; until then a rejection has an owner all the same.
           handled.catch(() => {
             stopped = true
           })
+          asked = following
         }
         await handled
       } catch (error) {
         stopped = true
+        await following?.image.catch(() => {})
         throw error
       }
     }
