@@ -11,7 +11,6 @@ import {
 } from '@raypose/network'
 import { writeFileAtomic } from './files/atomic.js'
 import { sha256 } from './files/hash.js'
-import type { ValidationSet } from './training/messages.js'
 import {
   gridPopulation,
   gridSourceConfig,
@@ -26,7 +25,7 @@ import { DEFAULT_STEPS, epochSteps, RECIPES, type RecipeName } from './training/
 import { openRunFolder } from './training/run-folder.js'
 import { stepSummary } from './training/step-log.js'
 import { type TrainingStep, trainNetwork } from './training/train-network.js'
-import type { Accuracy, ValidationOutcome } from './training/validation.js'
+import type { Accuracy, ValidationOutcome, ValidationSet } from './training/validation.js'
 import { VERSION } from './version.js'
 
 export type { Population, PopulationPart } from './training/mixed-population.js'

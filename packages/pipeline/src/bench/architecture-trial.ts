@@ -1,7 +1,7 @@
 import { PAPER_DETECTOR } from '@raypose/core'
 import { createDetector, type NetworkSpec, networkWork } from '@raypose/network'
-import type { ValidationSet } from '../training/messages.js'
 import { trainNetwork } from '../training/train-network.js'
+import type { ValidationSet } from '../training/validation.js'
 import { accuracyOf } from '../training/validation.js'
 import { phantomValidation } from '../training/validation-views.js'
 import { TRAINING_DISTANCES } from '../training/view-source.js'

@@ -18,6 +18,7 @@ import { prepareRefinement } from './refine.js'
 import {
   type LinkedXray,
   merged,
+  type SimilarityName,
   type Solved,
   type SolvedPatient,
   solveAsPaper,
@@ -25,8 +26,6 @@ import {
   solveLoosely
 } from './solve.js'
 import { createTracker, type Tracker } from './track.js'
-
-export type SimilarityName = 'ncc' | 'lncc' | 'gncc'
 
 export interface RegistrarOptions {
   readonly similarity?: SimilarityName

@@ -23,7 +23,9 @@ import {
   refineViews,
   workingDetector
 } from './refine.js'
-import type { SimilarityName } from './registrar.js'
+
+/** A similarity that BOBYQA climbs. */
+export type SimilarityName = 'ncc' | 'lncc' | 'gncc'
 
 /** A pose for each X-ray, and what it is worth. */
 export interface Solved {

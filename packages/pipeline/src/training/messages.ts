@@ -3,7 +3,7 @@ import type { NetworkSpec, StepHyper } from '@raypose/network'
 import type { BatchOptions } from './batches.js'
 import type { GridPatient } from './grid-source.js'
 import type { PopulationMember } from './population.js'
-import type { ValidationOutcome } from './validation.js'
+import type { ValidationOutcome, ValidationSet } from './validation.js'
 import type { Range } from './view-source.js'
 import type { PlainError } from './worker-errors.js'
 
@@ -54,16 +54,6 @@ export type SourceConfig =
       readonly seed: number
       readonly parts: readonly { readonly weight: number; readonly source: SourceConfig }[]
     }
-
-/** Images to validate on, with where the landmarks are (NaN: not in the image). */
-export interface ValidationSet {
-  readonly images: readonly Float32Array[]
-  readonly points: readonly Float32Array[]
-  /** Millimetres at the isocentre per pixel. */
-  readonly mmPerPixel: number
-  /** Where the images come from, one run of them after another; left out where they are all of one kind. */
-  readonly groups?: readonly { readonly name: string; readonly count: number }[]
-}
 
 export interface FeederData {
   readonly source: SourceConfig

@@ -8,8 +8,9 @@ import {
   type ViewGrid
 } from '@raypose/core'
 import type { GridPatient } from './grid-source.js'
-import type { SourceConfig, ValidationSet } from './messages.js'
+import type { SourceConfig } from './messages.js'
 import { loadMember, type PopulationMember, readPopulation, TRAINING_VOXEL_MM } from './population.js'
+import type { ValidationSet } from './validation.js'
 import { joinedValidation, phantomValidation, validationViews } from './validation-views.js'
 import {
   type LayeredPatient,

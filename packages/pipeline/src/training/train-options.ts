@@ -1,7 +1,7 @@
 import type { NetworkSpec, StepHyper } from '@raypose/network'
 import type { BatchOptions } from './batches.js'
-import type { SourceConfig, TrainingNote, ValidationSet } from './messages.js'
-import type { Accuracy, ValidationOutcome } from './validation.js'
+import type { SourceConfig, TrainingNote } from './messages.js'
+import type { Accuracy, ValidationOutcome, ValidationSet } from './validation.js'
 
 export interface TrainOptions {
   readonly spec: NetworkSpec

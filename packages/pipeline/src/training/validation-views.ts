@@ -6,7 +6,7 @@ import {
   TRAINING_GRID,
   type ViewGrid
 } from '@raypose/core'
-import type { ValidationSet } from './messages.js'
+import type { ValidationSet } from './validation.js'
 import { type LayeredPatient, phantomPatient, randomTrainingView, trainingPhantom } from './view-source.js'
 
 /** Seeds of phantoms for validation start here: no training draws one. */

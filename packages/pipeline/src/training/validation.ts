@@ -1,5 +1,14 @@
 import type { Detection } from '@raypose/core'
-import type { ValidationSet } from './messages.js'
+
+/** Images to validate on, with where the landmarks are (NaN: not in the image). */
+export interface ValidationSet {
+  readonly images: readonly Float32Array[]
+  readonly points: readonly Float32Array[]
+  /** Millimetres at the isocentre per pixel. */
+  readonly mmPerPixel: number
+  /** Where the images come from, one run of them after another; left out where they are all of one kind. */
+  readonly groups?: readonly { readonly name: string; readonly count: number }[]
+}
 
 /** How well landmarks are found on images whose truth is known; errors in mm at the isocentre. */
 export interface Accuracy {
