@@ -81,7 +81,7 @@ describe('a run', () => {
     const run = await runProtocol(protocol, await patients(), { out: join(root, 'a'), workers: 1 })
     expect(run.rows).toHaveLength(2 * 2 * 3)
     for (const r of run.rows) {
-      expect(r.initial && r.final).toBeTruthy()
+      for (const part of [r.initial, r.final, r.initialPose, r.finalPose]) expect(part).toBeInstanceOf(Object)
       if (!r.initialPose || !r.finalPose || !r.final) continue
       // By the contract's own formula, from the poses alone.
       const view = {

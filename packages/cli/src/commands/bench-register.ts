@@ -11,8 +11,7 @@ import { significant } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
 import { machineWords, thisMachine } from '../terminal/machine.js'
 import type { CommandResult } from '../terminal/output.js'
-import { textTable } from '../terminal/table.js'
-import { judge } from '../terminal/verdict.js'
+import { figuresTable } from '../terminal/verdict.js'
 
 interface BenchRegisterOptions extends CommonOptions {
   readonly seed: number
@@ -60,22 +59,5 @@ const WORDS: Readonly<Record<RegisterFigure, string>> = {
   bobyqaVsNloptEvaluations: 'evaluations of BOBYQA, NLopt being 1'
 }
 
-function text({ figures, reasons }: RegisterBench): string {
-  const rows = (Object.keys(WORDS) as RegisterFigure[]).map(figure => {
-    const { wanted, verdict } = judge(
-      figures[figure],
-      REGISTER_TARGETS.find(t => t.figure === figure),
-      reasons[figure]
-    )
-    return [WORDS[figure], significant(figures[figure]), wanted, verdict]
-  })
-  return textTable(
-    [
-      { title: 'Figure' },
-      { title: 'Value', align: 'right' },
-      { title: 'Target', align: 'right' },
-      { title: 'Met' }
-    ],
-    rows
-  )
-}
+const text = ({ figures, reasons }: RegisterBench): string =>
+  figuresTable(WORDS, figures, REGISTER_TARGETS, reasons, significant)

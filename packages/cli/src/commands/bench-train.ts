@@ -6,7 +6,7 @@ import { type CommandContext, type CommonOptions, runCommand, withCommonOptions 
 import { machineWords, thisMachine } from '../terminal/machine.js'
 import type { CommandResult } from '../terminal/output.js'
 import { textList, textTable } from '../terminal/table.js'
-import { judge } from '../terminal/verdict.js'
+import { figuresTable } from '../terminal/verdict.js'
 
 interface BenchTrainOptions extends CommonOptions {
   readonly batch: number
@@ -62,24 +62,9 @@ const WORDS: Readonly<Record<TrainFigure, string>> = {
 }
 
 function text({ figures, reasons, work, speeds, loop, batchSize }: TrainBench): string {
-  const rows = (Object.keys(WORDS) as TrainFigure[]).map(figure => {
-    const { wanted, verdict } = judge(
-      figures[figure],
-      TRAIN_TARGETS.find(t => t.figure === figure),
-      reasons[figure]
-    )
-    const value = figure === 'renderShare' ? fixed(figures[figure], 3) : significant(figures[figure])
-    return [WORDS[figure], value, wanted, verdict]
-  })
   return [
-    textTable(
-      [
-        { title: 'Figure' },
-        { title: 'Value', align: 'right' },
-        { title: 'Target', align: 'right' },
-        { title: 'Met' }
-      ],
-      rows
+    figuresTable(WORDS, figures, TRAIN_TARGETS, reasons, (value, figure) =>
+      figure === 'renderShare' ? fixed(value, 3) : significant(value)
     ),
     '',
     textTable(

@@ -7,7 +7,7 @@ import { type CommandContext, type CommonOptions, runCommand, withCommonOptions 
 import { machineWords, thisMachine } from '../terminal/machine.js'
 import type { CommandResult } from '../terminal/output.js'
 import { textList, textTable } from '../terminal/table.js'
-import { judge } from '../terminal/verdict.js'
+import { figuresTable } from '../terminal/verdict.js'
 import { addBenchRegisterCommand } from './bench-register.js'
 import { addBenchTrainCommand } from './bench-train.js'
 
@@ -89,23 +89,9 @@ const WORDS: Readonly<Record<Exclude<DrrFigure, 'webgpu'>, string>> = {
 }
 
 function text({ figures, reasons, kernels }: DrrBench): string {
-  const rows = (Object.keys(WORDS) as (keyof typeof WORDS)[]).map(figure => {
-    const value = figures[figure]
-    const target = DRR_TARGETS.find(t => t.figure === figure)
-    const { wanted, verdict } = judge(value, target, reasons[figure])
-    return [WORDS[figure], significant(value), wanted, verdict]
-  })
   const { webgpu } = figures
   return [
-    textTable(
-      [
-        { title: 'Figure' },
-        { title: 'Value', align: 'right' },
-        { title: 'Target', align: 'right' },
-        { title: 'Met' }
-      ],
-      rows
-    ),
+    figuresTable(WORDS, figures, DRR_TARGETS, reasons, significant),
     '',
     textTable(
       [

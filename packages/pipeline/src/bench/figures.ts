@@ -31,12 +31,14 @@ export interface DrrFigures {
 
 export type DrrFigure = keyof DrrFigures
 
-/** Targets: at least or at most. */
-export const DRR_TARGETS: readonly {
-  readonly figure: Exclude<DrrFigure, 'webgpu'>
+/** What a figure should be: at least or at most this. */
+export interface FigureTarget<Figure extends string> {
+  readonly figure: Figure
   readonly least?: number
   readonly most?: number
-}[] = [
+}
+
+export const DRR_TARGETS: readonly FigureTarget<Exclude<DrrFigure, 'webgpu'>>[] = [
   { figure: 'ratio', least: 25 },
   { figure: 'rmsPercent', most: 0.1 },
   { figure: 'averagedRatio', least: 45 },

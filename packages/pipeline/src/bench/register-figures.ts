@@ -1,3 +1,5 @@
+import type { FigureTarget } from './figures.js'
+
 /** What `bench register` measures. */
 export interface RegisterFigures {
   /** From detected landmarks to the final pose, wall clock; the network is not part of it. */
@@ -19,12 +21,7 @@ export interface RegisterFigures {
 
 export type RegisterFigure = keyof RegisterFigures
 
-/** Targets: at least or at most. */
-export const REGISTER_TARGETS: readonly {
-  readonly figure: RegisterFigure
-  readonly least?: number
-  readonly most?: number
-}[] = [
+export const REGISTER_TARGETS: readonly FigureTarget<RegisterFigure>[] = [
   { figure: 'secondsMedian', most: 1 },
   { figure: 'secondsP95', most: 2 },
   { figure: 'treMedianMm', most: 1 },

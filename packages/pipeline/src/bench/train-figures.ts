@@ -1,3 +1,5 @@
+import type { FigureTarget } from './figures.js'
+
 /** What `bench train` measures, medians of one run; the figures of two threads are null on one core. */
 export interface TrainFigures {
   /** Images a second of the training step (forward, backward, optimiser) on one thread and on two, nothing else running. */
@@ -15,12 +17,7 @@ export interface TrainFigures {
 
 export type TrainFigure = keyof TrainFigures
 
-/** Targets: at least or at most. */
-export const TRAIN_TARGETS: readonly {
-  readonly figure: TrainFigure
-  readonly least?: number
-  readonly most?: number
-}[] = [
+export const TRAIN_TARGETS: readonly FigureTarget<TrainFigure>[] = [
   { figure: 'gemmRatio1', least: 0.7 },
   { figure: 'gemmRatio2', least: 0.6 },
   { figure: 'inferenceMs2', most: 15 }
