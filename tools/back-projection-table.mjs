@@ -14,10 +14,18 @@ import {
   PAPER_BONE_WINDOW,
   pelvisLandmarkPrior,
   pointCells,
-  poseFromView
+  poseFromView,
+  refineDetections
 } from '@raypose/core'
-import { createDetector } from '@raypose/network'
-import { PREPARE_RECIPES, readCt, readModel, readPopulation, trainedDetector } from '@raypose/pipeline'
+import { createDetector, mirrorDetector } from '@raypose/network'
+import {
+  networkAnatomy,
+  PREPARE_RECIPES,
+  readCt,
+  readModel,
+  readPopulation,
+  trainedDetector
+} from '@raypose/pipeline'
 
 const [folder, model] = process.argv.slice(2)
 const network = await readModel(model)
@@ -27,7 +35,13 @@ const GRIDS = {
   'paper’s 90 views': BACK_PROJECTION_GRID,
   '90 views over the height': PREPARE_RECIPES.raypose.views
 }
-const METHODS = { median: { method: 'median' }, robust: { method: 'robust', minSupport: 0.35 } }
+const { prior, mirror } = networkAnatomy(network)
+const pairEye = mirror ? mirrorDetector(eye, mirror) : eye
+const METHODS = {
+  median: { method: 'median' },
+  robust: { method: 'robust', minSupport: 0.35 },
+  'refined, robust': { method: 'robust', minSupport: 0.35, minConfidence: 0.5, refined: true }
+}
 const SURFACES = { none: null, '[200, 500] HU': PAPER_BONE_WINDOW, 'from 200 HU': OPEN_BONE_WINDOW }
 
 /** Errors in mm by variant; a landmark that was dropped counts in `dropped`. */
@@ -55,9 +69,15 @@ for (const member of await readPopulation(folder)) {
       cameraFromLps: poseFromView(v, member.isocenter)
     }))
     const detections = []
-    for (const camera of cameras) detections.push(...(await eye.detect([renderer.render(camera).data])))
+    const refined = []
+    for (const camera of cameras) {
+      const image = renderer.render(camera).data
+      detections.push(...(await eye.detect([image])))
+      const [both] = await pairEye.detect([image])
+      refined.push(refineDetections(prior, both, detector))
+    }
     for (const [method, options] of Object.entries(METHODS)) {
-      const rays = backProject(detections, cameras, options)
+      const rays = backProject(options.refined ? refined : detections, cameras, options)
       const fit = fitShapePrior(
         pelvisLandmarkPrior(),
         rays.map(r => r.point),

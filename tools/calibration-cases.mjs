@@ -236,7 +236,7 @@ function judged(scene, kind, preset, views, wanted) {
   }
   const refinement = refineViews(ct, xrays, phantom.landmarks, centre)
   const refined = performance.now()
-  const { evidence, covariance, cameraFromLps } = registrationEvidence(
+  const { evidence, byCurvature, covariance, cameraFromLps } = registrationEvidence(
     ct,
     refinement,
     phantom.landmarks,
@@ -257,7 +257,9 @@ function judged(scene, kind, preset, views, wanted) {
     tre: errors ? errors.tre : null,
     mpd: errors ? Math.min(errors.projectionDistance, FAR) : null,
     own,
-    mahalanobis: errors && covariance ? mahalanobis(cameraFromLps, views[0].truth, centre, covariance) : null,
+    mahalanobis:
+      errors && byCurvature ? mahalanobis(cameraFromLps, views[0].truth, centre, byCurvature) : null,
+    reported: errors && covariance ? mahalanobis(cameraFromLps, views[0].truth, centre, covariance) : null,
     seconds: (refined - started) / 1000,
     judgeSeconds: (performance.now() - refined) / 1000
   }

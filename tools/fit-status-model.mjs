@@ -97,9 +97,7 @@ export function fitStatusModel(all) {
   })
   const successes = kept.map((r, i) => [r, statusOf(held.above10mm.p[i])]).filter(([r]) => !failed(r))
   const failures = kept.map((r, i) => [r, statusOf(held.above10mm.p[i])]).filter(([r]) => failed(r))
-  const heldOwn = kept
-    .filter(r => !failed(r) && r.mahalanobis !== null)
-    .map(r => r.mahalanobis / covarianceScale)
+  const heldOwn = kept.filter(r => !failed(r) && r.reported !== null).map(r => r.reported)
   const round = v => (v === null ? null : Number(v.toPrecision(5)))
   const figures = {
     scenes: scenes.length,

@@ -1,6 +1,7 @@
 // How a general network does on a real CT that carries no landmarks. The atlas laid onto its bones gives the reference:
-//   npm run build && node tools/network-on-ct.mjs ATLAS CT [--model FILE] [--leave-out NAME,…] [--write FILE.landmarks.json]
+//   npm run build && node tools/network-on-ct.mjs ATLAS CT [--model FILE] [--leave-out NAME,…] [--refine] [--write FILE.landmarks.json]
 // Stable: the pairs' points of a landmark lie within 8 mm of their median, in the median.
+// --refine: with mirror images averaged, and a shape and pose fitted to each view.
 import { parseArgs } from 'node:util'
 import {
   BACK_PROJECTION_GRID,
@@ -9,10 +10,12 @@ import {
   distance,
   gridViews,
   poseFromView,
-  project
+  project,
+  refineDetections
 } from '@raypose/core'
-import { createDetector } from '@raypose/network'
+import { createDetector, mirrorDetector } from '@raypose/network'
 import {
+  networkAnatomy,
   openCtSource,
   readAtlas,
   readModel,
@@ -23,7 +26,12 @@ import {
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { model: { type: 'string' }, 'leave-out': { type: 'string' }, write: { type: 'string' } }
+  options: {
+    model: { type: 'string' },
+    'leave-out': { type: 'string' },
+    write: { type: 'string' },
+    refine: { type: 'boolean' }
+  }
 })
 const network = await readModel(values.model)
 const model = surfaceModel(await readAtlas(positionals[0]), values['leave-out']?.split(',') ?? [])
@@ -38,9 +46,14 @@ const cameras = gridViews(BACK_PROJECTION_GRID).map(v => ({
   cameraFromLps: poseFromView(v, isocenter)
 }))
 const renderer = createWasmRenderer(volume)
-const eye = await createDetector(network, { threads: 2 })
+const { prior, mirror } = networkAnatomy(network)
+const plain = await createDetector(network, { threads: 2 })
+const eye = values.refine && mirror ? mirrorDetector(plain, mirror) : plain
 const detections = []
-for (const camera of cameras) detections.push(...(await eye.detect([renderer.render(camera).data])))
+for (const camera of cameras) {
+  const [found] = await eye.detect([renderer.render(camera).data])
+  detections.push(values.refine ? refineDetections(prior, found, detector) : found)
+}
 await eye.release()
 renderer.dispose()
 
@@ -54,7 +67,7 @@ cameras.forEach((camera, i) =>
   })
 )
 const median = x => [...x].sort((a, b) => a - b)[x.length >> 1]
-const rays = backProject(detections, cameras)
+const rays = backProject(detections, cameras, values.refine ? { minConfidence: 0.5 } : {})
 const residuals = rays.map((r, k) => (r.point ? distance(r.point, points[k]) : Number.NaN))
 console.log('| landmark | rays | spread, mm | from the atlas, mm | in the views, mm |\n|---|---|---|---|---|')
 rays.forEach((r, k) =>

@@ -5,6 +5,7 @@ import { addDemoCommand } from './commands/demo.js'
 import { addDrrCommand } from './commands/drr.js'
 import { addEvaluateCommand } from './commands/evaluate.js'
 import { addEvaluateNetworkCommand } from './commands/evaluate-network.js'
+import { addLandmarksCommand } from './commands/landmarks.js'
 import { addPopulationCommand } from './commands/population.js'
 import { addPrepareCommand } from './commands/prepare.js'
 import { addPretrainCommand } from './commands/pretrain.js'
@@ -36,6 +37,7 @@ Exit codes: 0 done, 2 something to put right (it is said what), 3 a pose that is
   addEvaluateCommand(program)
   addDrrCommand(program)
   addSimulateCommand(program)
+  addLandmarksCommand(program)
   addPopulationCommand(program)
   addPretrainCommand(program)
   addEvaluateNetworkCommand(program)

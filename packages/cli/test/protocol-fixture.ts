@@ -12,6 +12,7 @@ import {
 import {
   type Comparison,
   compareRuns,
+  type Judgement,
   type Protocol,
   type ProtocolRow,
   type ProtocolRun,
@@ -64,6 +65,22 @@ export async function aProtocolRun(
         const finalPose = lost ? null : near(random.uniform(0, 1) < 0.03 ? 8 : far * (0.05 + 0.1 * m))
         const errors = (pose: Mat4 | null) => pose && poseErrors(PAPER_DETECTOR, pose, truth, TARGETS)
         const probability = lost ? null : random.uniform(0, 1) ** 0.2
+        const gross = probability === null ? null : 1 - probability
+        // The first method alone judges its own poses.
+        const judgement: Judgement =
+          m > 0 || gross === null
+            ? {
+                status: null,
+                probability: null,
+                probabilityTreAbove2mm: null,
+                probabilityTreAbove10mm: null
+              }
+            : {
+                status: gross < 0.2 ? 'accepted' : gross < 0.6 ? 'doubtful' : 'rejected',
+                probability,
+                probabilityTreAbove2mm: Math.sqrt(gross),
+                probabilityTreAbove10mm: gross
+              }
         rows.push({
           patient,
           method,
@@ -79,7 +96,7 @@ export async function aProtocolRun(
           initial: errors(initialPose),
           final: errors(finalPose),
           initialProbability: probability,
-          probability,
+          ...judgement,
           seconds: lost ? {} : { detect: 0.04, initialPose: 0.02, refine: 0.4 + m, total: 0.48 + m },
           ...(lost ? { failure: 'Only <3> landmarks were found' } : {})
         })

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { chromium } from 'playwright-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { protocolFigures } from '../src/report/protocol-figures.js'
 import { standaloneSvg } from '../src/report/protocol-plots.js'
-import { protocolFigures, protocolReport } from '../src/report/protocol-report.js'
+import { protocolReport } from '../src/report/protocol-report.js'
 import { protocolText } from '../src/report/protocol-text.js'
 import { named } from '../src/work/protocol.js'
 import { TINY_PNG } from './fixtures.js'
@@ -43,7 +44,8 @@ describe('the report of a protocol', () => {
       'outcome-1',
       'capture-range',
       'reliability-initial',
-      'reliability-final',
+      'reliability-tre-above-2',
+      'reliability-tre-above-10',
       'time'
     ])
       expect(names).toContain(name)

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Vec3 } from '../src/geometry/linear.js'
 import { findConfusions } from '../src/landmarks/consistency.js'
 import { landmarkPosition, PELVIS_LANDMARKS } from '../src/landmarks/definitions.js'
+import { pelvisAnatomy } from '../src/phantom/shape-model.js'
 
 const expected = PELVIS_LANDMARKS.landmarks.map(l => l.mean)
 const at = (name: string, side: 'R' | 'L' | 'M') => landmarkPosition(PELVIS_LANDMARKS, name, side)
@@ -10,7 +11,7 @@ const spineL = at('ischial spine', 'L')
 const tubercleR = at('pubic tubercle', 'R')
 const tubercleL = at('pubic tubercle', 'L')
 const moved = (p: Vec3, by: Vec3): Vec3 => [p[0] + by[0], p[1] + by[1], p[2] + by[2]]
-const find = (points: readonly (Vec3 | null)[]) => findConfusions(PELVIS_LANDMARKS, points, expected)
+const find = (points: readonly (Vec3 | null)[]) => findConfusions(pelvisAnatomy(), points, expected)
 
 describe('landmarks taken for each other', () => {
   it('are none where every one is at its place, or 10 mm off it, or missing', () => {

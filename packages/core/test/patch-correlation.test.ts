@@ -160,6 +160,39 @@ describe('patchCorrelation', () => {
       }
     }
   })
+  it('knows how its gradient scatters: as much as over many draws of noise', () => {
+    const draw = createRandom(17)
+    const a = combine([
+      [1, waves(0.5, 0.4, 0.2)],
+      [0.5, waves(0.9, 0.8, 1.1)]
+    ])
+    const derivatives = [1, 2, 3, 4, 5, 6].map(k => waves(0.3 + 0.11 * k, 0.7 - 0.07 * k, k).data)
+    const moving = { image: a, derivatives }
+    const options: PatchCorrelationOptions = { of: 'value', patch: 6, floor: 0 }
+    const gradients: Float64Array[] = []
+    const scatter = new Float64Array(36)
+    const DRAWS = 400
+    for (let n = 0; n < DRAWS; n++) {
+      const measure = patchCorrelation(
+        image((x, y) => a.data[y * W + x] + 0.2 * draw.normal()),
+        options
+      )
+      const { normal, gradient } = measure.model(moving)
+      gradients.push(gradient)
+      const spread = measure.spread(moving)
+      expect(spread.normal).toEqual(normal)
+      spread.scatter.forEach((x, i) => {
+        scatter[i] += x / DRAWS
+      })
+    }
+    for (let k = 0; k < 6; k++) {
+      const mean = gradients.reduce((s, g) => s + g[k], 0) / DRAWS
+      const variance = gradients.reduce((s, g) => s + (g[k] - mean) ** 2, 0) / (DRAWS - 1)
+      // The rim's cells are in one patch or two, not in four, and patches that are normalised lose what they are normalised by.
+      expect(scatter[7 * k] / variance).toBeGreaterThan(0.7)
+      expect(scatter[7 * k] / variance).toBeLessThan(1.4)
+    }
+  })
   it('refuses patches and images that do not fit', () => {
     for (const patch of [3, 7, 2, 64]) expect(() => patchCorrelation(f, { patch })).toThrow(ArgumentError)
     expect(() => patchCorrelation(f)(image(() => 0, 20, 20))).toThrow(ArgumentError)

@@ -99,6 +99,26 @@ describe('poseFromLandmarks', () => {
     expect(Math.max(...withOutliers)).toBeLessThan(2 * Math.max(...withoutThem))
   })
 
+  it('believes detections that are said to be spread out less', () => {
+    const random = createRandom(31)
+    const errors = { told: [] as number[], untold: [] as number[] }
+    for (let trial = 0; trial < 30; trial++) {
+      const pose = randomView(random)
+      const pixels = seen(LANDMARKS, pose)
+      // Half of the landmarks are seen with a tenth of the others' noise; the spread has the targets' width of 2.5 px in it.
+      const noise = LANDMARKS.map((_, i) => (i % 2 ? 0.4 : 4))
+      const noisy = pixels.map(([u, v], i): [number, number] => [
+        u + noise[i] * random.normal(),
+        v + noise[i] * random.normal()
+      ])
+      const untold = detectionsOf(noisy)
+      const told = untold.map((d, i) => ({ ...d, spread: Math.hypot(2.5, noise[i]) }))
+      errors.told.push(tre(poseFromLandmarks(LANDMARKS, told, PAPER_DETECTOR).cameraFromLps, pose))
+      errors.untold.push(tre(poseFromLandmarks(LANDMARKS, untold, PAPER_DETECTOR).cameraFromLps, pose))
+    }
+    expect(median(errors.told)).toBeLessThan(0.8 * median(errors.untold))
+  })
+
   it('survives as many wild detections as good ones', () => {
     const random = createRandom(4)
     let right = 0

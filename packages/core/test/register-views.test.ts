@@ -355,6 +355,25 @@ describe('coverage', () => {
     expect(rows.length).toBe(rows[rows.length - 1] - rows[0] + 1)
     expect(data[0]).toBe(0)
   })
+  it('keeps a margin from rays that do not count, in millimetres on the detector, but not from the rim of the picture', () => {
+    const pose = poseFromView({ alpha: 0, beta: 0, gamma: 0, translation: [0, 0, 0] }, [0, 0, 0])
+    for (const factor of [1, 4]) {
+      const camera = { detector: binnedDetector(DETECTOR, factor), cameraFromLps: pose }
+      const plain = coverage(volume, camera)
+      const kept = coverage(volume, camera, { margin: 4.8 })
+      // Three pixels of 1.6 mm; of 6.4 mm, one.
+      const pixels = factor === 1 ? 3 : 1
+      const { width, height } = plain
+      for (let v = 0; v < height; v++)
+        for (let u = 0; u < width; u++) {
+          let least = 1
+          for (let y = Math.max(0, v - pixels); y <= Math.min(height - 1, v + pixels); y++)
+            for (let x = Math.max(0, u - pixels); x <= Math.min(width - 1, u + pixels); x++)
+              least = Math.min(least, plain.data[y * width + x])
+          expect(kept.data[v * width + u]).toBe(least)
+        }
+    }
+  })
   it('follows the view', () => {
     const share = (image: Image) => image.data.reduce((s, x) => s + x, 0) / image.data.length
     expect(share(at(0, 0))).toBeGreaterThan(share(at(25 * DEGREE, 0)))

@@ -2,6 +2,7 @@
 export * from './architectures/spec.js'
 export * from './inference/decode.js'
 export { type Detector, type DetectorOptions, inferenceGraph } from './inference/detector.js'
+export * from './inference/mirror-detector.js'
 export * from './inference/normalise.js'
 export * from './inference/web-detector.js'
 export * from './runtime/onnxruntime-web.js'

@@ -77,6 +77,15 @@ describe('decoding', () => {
     }
   })
 
+  test('the spread is that of the belief', () => {
+    for (const sigma of [3, 4, 5]) {
+      const [d] = decode(spec, encodeTargets(spec, [101.5, 81.5, 50, 50], sigma).map(p => Math.log(p + 1e-30)))
+      // Cut at 14 pixels, a Gaussian of 5 loses 3 % of its standard deviation.
+      expect(d.spread! / sigma).toBeGreaterThan(0.95)
+      expect(d.spread! / sigma).toBeLessThan(1.001)
+    }
+  })
+
   test('confidence is the probability in the window; the rest may lie elsewhere or be absent', () => {
     const logits = new Float32Array(2 * bins).fill(-100)
     logits[61] = Math.log(0.3)

@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Detector, ModelError, mirrorPermutation, PAPER_DETECTOR, PELVIS_LANDMARKS } from '@raypose/core'
+import { type Anatomy, type Detector, ModelError, PAPER_DETECTOR } from '@raypose/core'
 import {
   compactSpec,
   cpmSpec,
   loadWeights,
   type Network,
   type NetworkSpec,
-  saveWeights
+  saveWeights,
+  transferParameters
 } from '@raypose/network'
+import { networkAnatomy } from './files/anatomy.js'
 import { writeFileAtomic } from './files/atomic.js'
 import { sha256 } from './files/hash.js'
 import {
@@ -17,7 +19,6 @@ import {
   mixedSource,
   mixedValidation,
   openPopulation,
-  PELVIS_NAMES,
   type Population,
   populationJson
 } from './training/mixed-population.js'
@@ -50,16 +51,21 @@ export interface PretrainOptions {
   readonly learningRate?: number
   /** Standard deviation of the target Gaussians on the detector, mm. */
   readonly sigmaMm?: number
+  /** How strongly images are varied: 0 not at all, 1 (the default) fully. */
+  readonly augment?: number
   readonly architecture?: 'compact' | 'cpm'
   /** Width factor of the convolutional pose machine. */
   readonly width?: number
+  /** Residual blocks of the compact network at 1/16 and 1/8 of the image. */
+  readonly residuals?: readonly [number, number]
   readonly validateEvery?: number
   readonly checkpointEvery?: number
   /** Seconds between checkpoints, whatever steps there were; 120 by default. */
   readonly checkpointSeconds?: number
   /** Ends the training after so many validations without a better one; the best weights are then kept. */
   readonly patience?: number
-  /** Weights of an earlier network of the same kind and landmarks to start from, instead of random ones. */
+  /** An earlier network to start from, instead of random weights: of the same kind, no deeper, with the same landmarks or of another anatomy, whose landmarks
+   * are then learnt from nothing, but with its features. */
   readonly initial?: Network
   /** Ends the training (learning rate annealed) after this time even if steps are left; earlier parts of the run count. */
   readonly maxSeconds?: number
@@ -96,15 +102,22 @@ export interface PretrainResult {
 /** Phase 1 (paper section 2): the network N, trained once and for all on the X-rays of many patients. */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const recipe = RECIPES[options.recipe ?? 'raypose']
-  const o = { threads: 2, validateEvery: 500, checkpointEvery: 250, ...recipe, ...defined(options) }
+  const o = {
+    threads: 2,
+    validateEvery: 500,
+    checkpointEvery: 250,
+    augment: 1,
+    ...recipe,
+    ...defined(options)
+  }
   const detector: Detector = PAPER_DETECTOR
   const population = await openPopulation(o.population)
-  const { landmarkNames } = population
+  const { landmarkNames, anatomy } = population
   const grid = recipe.epochs === null ? null : gridPopulation(population, o.seed, detector)
   const steps =
     o.steps ?? (grid ? epochSteps(grid.patients.length, recipe.epochs!, o.batchSize) : DEFAULT_STEPS)
-  const spec = specOf(o.architecture, o.width, landmarkNames.length, detector)
-  checkInitial(o.initial, spec)
+  const spec = specOf(o, landmarkNames.length, detector)
+  const initial = o.initial && startFrom(o.initial, spec, anatomy, o.seed)
   const config = {
     version: VERSION,
     recipe: options.recipe ?? 'raypose',
@@ -117,6 +130,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     batchSize: o.batchSize,
     learningRate: o.learningRate,
     sigmaMm: o.sigmaMm,
+    ...(o.augment === 1 ? {} : { augment: o.augment }),
     ...(o.patience === undefined ? {} : { patience: o.patience })
   }
   const run = await openRunFolder(o.out, spec, config)
@@ -129,6 +143,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       spec,
       parameters,
       landmarkNames,
+      anatomy: { name: anatomy.name, mirror: anatomy.mirror, prior: anatomy.prior },
       pixelMm: [detector.pixel[0], detector.pixel[1]],
       provenance: { ...config, ...provenance }
     })
@@ -148,8 +163,8 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
             poolSize: 3000,
             firstViews: 96,
             freshViews: 2,
-            augment: 1,
-            mirror: mirrorPartners(landmarkNames)
+            augment: o.augment,
+            mirror: anatomy.mirror ?? undefined
           })
     },
     steps,
@@ -161,7 +176,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     averageDecay: o.averageDecay,
     hyper: o.hyper,
     seed: o.seed,
-    parameters: o.initial?.parameters,
+    parameters: initial,
     checkpoint: run.checkpoint ?? undefined,
     validation: set,
     validateEvery: o.validateEvery,
@@ -221,30 +236,30 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
 }
 
 function specOf(
-  architecture: 'compact' | 'cpm',
-  width: number,
+  o: { architecture: 'compact' | 'cpm'; width: number; residuals?: readonly [number, number] },
   landmarks: number,
   { size: [imageWidth, imageHeight] }: Detector
 ): NetworkSpec {
-  return architecture === 'compact'
-    ? compactSpec(landmarks, { imageWidth, imageHeight })
+  const { residuals, width } = o
+  return o.architecture === 'compact'
+    ? compactSpec(landmarks, { imageWidth, imageHeight, ...(residuals ? { residuals } : {}) })
     : cpmSpec(landmarks, { imageWidth, imageHeight, width })
 }
 
-function checkInitial(initial: Network | undefined, spec: NetworkSpec): void {
-  if (initial && JSON.stringify(initial.spec) !== JSON.stringify(spec))
+function startFrom(initial: Network, spec: NetworkSpec, anatomy: Anatomy, seed: number): Float32Array {
+  // Another anatomy has other landmarks, but its X-rays are seen with the same eyes.
+  if (networkAnatomy(initial).name !== anatomy.name)
+    return transferParameters(initial, spec, seed, { landmarks: 'new' })
+  if (initial.landmarkNames.join() !== anatomy.landmarkNames.join())
     throw new ModelError(
-      'The network to start from is of another kind than the one to train',
-      'Give a network of the same architecture, size and landmarks, or none.'
+      'The network to start from knows other landmarks than the population has',
+      'Give a network of the same landmarks in the same order, or none.'
     )
+  return transferParameters(initial, spec, seed)
 }
 
 /** Options without those that are given as undefined, which would undo defaults. */
 const defined = <T extends object>(options: T): T =>
   Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as T
-
-/** Partners under a mirror, where the landmarks are the pelvis's; another set says nothing of its symmetry. */
-const mirrorPartners = (names: readonly string[]): number[] | undefined =>
-  names.join() === PELVIS_NAMES.join() ? mirrorPermutation(PELVIS_LANDMARKS) : undefined
 
 const floatBytes = (x: Float32Array) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength)

@@ -6,6 +6,7 @@ import {
   type Mat3,
   mulMat3,
   mulMat3Vec3,
+  pelvisAnatomy,
   type Vec3,
   type Volume
 } from '@raypose/core'
@@ -13,7 +14,7 @@ import { createDetector, type Detector as LandmarkDetector } from '@raypose/netw
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readModel } from '../src/files/model.js'
 import { assertCt, takeIn } from '../src/prepare/intake.js'
-import { locatePelvis } from '../src/prepare/locate.js'
+import { locateAnatomy } from '../src/prepare/locate.js'
 import { ORIENTATIONS, orientationInWords, turnVolume } from '../src/prepare/orientation.js'
 import { trainedDetector } from '../src/prepare/prepare.js'
 import { bodyOver, misnamed, sampled, skull, thorax } from './bodies.js'
@@ -28,7 +29,8 @@ beforeAll(async () => {
 })
 afterAll(() => network.release())
 
-const locate = (v: Volume, isocenter?: Vec3) => locatePelvis(v, network, detector, { isocenter })
+const locate = (v: Volume, isocenter?: Vec3) =>
+  locateAnatomy(v, network, detector, pelvisAnatomy(), { isocenter })
 /** The isocentre is found where it is, in LPS, whatever the coordinates of the file were. */
 const near = (found: Vec3, truth: Vec3) => expect(distance(found, truth)).toBeLessThan(15)
 
@@ -87,7 +89,7 @@ describe('finding the pelvis', () => {
     const body = bodyOver(phantom.ct, phantom.isocenter, 700, 5)
     const found = await locate(body)
     near(found.isocenter, phantom.isocenter)
-    const { volume, notes } = takeIn(body, found)
+    const { volume, notes } = takeIn(body, found, 'pelvis')
     // The chest is cut off.
     expect(volume.size[2] * volume.spacing[2]).toBeLessThan(400)
     expect(notes.join(' ')).toMatch(/Orientation: as the file says\..*Cropped to.*5\.0 mm apart/)
@@ -155,7 +157,7 @@ describe('taking a CT in', () => {
     const fine = sampled([300, 300, 100], [0.4, 0.4, 1], [-60, -60, -50], (x, y) =>
       Math.hypot(x, y) < 40 ? 700 : 0
     )
-    const { volume, notes } = takeIn(fine, located)
+    const { volume, notes } = takeIn(fine, located, 'pelvis')
     expect(volume.spacing).toEqual([0.8, 0.8, 1])
     expect(notes.join(' ')).toMatch(/finer than 0\.5 mm were averaged/)
     const sum = (v: Volume) => {
@@ -167,7 +169,7 @@ describe('taking a CT in', () => {
   })
 
   it('leaves a CT of the right size as it is', () => {
-    const { volume, notes } = takeIn(phantom.ct, { ...located, isocenter: phantom.isocenter })
+    const { volume, notes } = takeIn(phantom.ct, { ...located, isocenter: phantom.isocenter }, 'pelvis')
     expect(volume.size).toEqual(phantom.ct.size)
     expect(volume.data.every((x, i) => x === phantom.ct.data[i])).toBe(true)
     expect(notes).toHaveLength(3)

@@ -82,6 +82,28 @@ describe('a protocol file', () => {
     ).toEqual(['p.json:6:', 'p.json:9:'])
   })
 
+  it.each([
+    [
+      'an optimiser that there is not',
+      '"optimiser": "simplex"',
+      /"methods\.still\.registration\.optimiser" /
+    ],
+    [
+      'a similarity without derivatives for Gauss–Newton',
+      '"optimiser": "gauss-newton", "similarity": "mi"',
+      /"methods\.still\.registration\.similarity" has no derivatives/
+    ],
+    [
+      'the same on a level',
+      '"optimiser": "gauss-newton", "levels": [{ "pixelMm": 4, "rotationDeg": 1, "inPlaneMm": 1, "depthMm": 1, "similarity": "mi" }]',
+      /"methods\.still\.registration\.levels\.0\.similarity" has no derivatives/
+    ]
+  ])('is refused for %s, with the line', (_, what, message) => {
+    const text = SMALL.replace('"kind": "none"', `"kind": "intensity", ${what}`)
+    expect(refusal(text)).toMatch(/^p\.json:17: /)
+    expect(refusal(text)).toMatch(message)
+  })
+
   it('may not refer to a method that it does not have', () => {
     const text = SMALL.replace(
       '"criteria"',
@@ -146,11 +168,50 @@ describe('ablations', () => {
     const [usual, general] = ablationArms(paper, ['network'])
     expect(usual.protocol.methods.default.system).toEqual({})
     expect(general.protocol.methods.default.system).toEqual({ network: 'general' })
-    const k = ablationArms(paper, ['views']).map(({ protocol: { prepare } }) =>
-      ['alphaDeg', 'gammaDeg', 'zMm'].map(a => prepare.views?.[a as 'zMm'].count ?? 0).reduce((x, y) => x * y)
-    )
+    const k = ablationArms(paper, ['views'])
+      .filter(a => a.protocol.prepare.views)
+      .map(({ protocol: { prepare } }) =>
+        ['alphaDeg', 'gammaDeg', 'zMm']
+          .map(a => prepare.views?.[a as 'zMm'].count ?? 0)
+          .reduce((x, y) => x * y)
+      )
     expect(k).toEqual([10, 30, 60, 90])
     expect(() => ablationArms(paper, ['nothing'])).toThrow(/no ablation "nothing"/)
+  })
+
+  it('of the paper are those that the issue lists', async () => {
+    const paper = await readProtocol('paper')
+    const arms = (name: string) => ablationArms(paper, [name])
+    const settings = (name: string) => arms(name).map(a => ({ ...a.protocol.prepare, ...a.protocol.ct }))
+    expect(arms('landmarks').map(a => a.protocol.methods.default.system.landmarks)).toEqual([
+      undefined,
+      'reference'
+    ])
+    expect(arms('weights').map(a => a.protocol.methods.default.system.weights)).toEqual([undefined, 'equal'])
+    // Without a setting: the preparation as it is, which is robust, with τ = 6 mm and poses drawn from the whole range.
+    expect(settings('back-projection')).toEqual([{}, { backProjection: { method: 'median' } }])
+    expect(settings('tau').map(s => s.backProjection?.tauMm)).toEqual([2, 4, undefined, 10])
+    expect(settings('sampling')).toEqual([{}, { sampling: 'grid' }])
+    expect(arms('slices').map(a => a.protocol.ct.sliceMm)).toEqual([1, 3, 5])
+    expect(arms('xray').map(a => a.protocol.xray.preset)).toEqual([
+      'ideal',
+      'paper',
+      'c-arm',
+      'low-dose',
+      'worst'
+    ])
+    const pairs = arms('similarity').flatMap(a => {
+      const r = a.protocol.methods.default.registration
+      return r.kind === 'intensity' ? [`${r.optimiser} ${r.similarity}`] : []
+    })
+    const optimisers = ['bobyqa', 'gauss-newton', 'cma-es']
+    expect(pairs).toEqual(
+      optimisers.flatMap(o =>
+        ['ncc', 'lncc', 'gncc', 'pgncc', 'mi']
+          .filter(s => !(o === 'gauss-newton' && s === 'mi'))
+          .map(s => `${o} ${s}`)
+      )
+    )
   })
 
   it('the capture range is one method for each start', async () => {

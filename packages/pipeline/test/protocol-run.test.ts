@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { fork } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -15,12 +16,14 @@ import { readNifti, readPng, writeNrrd } from '@raypose/formats'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 // From dist: the worker is a file of its own there.
 import { runProtocol } from '../dist/protocol/run-protocol.js'
+import { ablationArms } from '../src/protocol/ablations.js'
 import { exportViews, measureImported, posesOf, readPoses } from '../src/protocol/exchange.js'
 import { findPatients } from '../src/protocol/patients.js'
 import { readProtocol } from '../src/protocol/read-protocol.js'
 import { protocolResults, readResults, resultsCsv, resultsText } from '../src/protocol/results.js'
 import { type ProtocolRow, readRows } from '../src/protocol/rows.js'
 import type { Protocol } from '../src/protocol/schema.js'
+import { openStage } from '../src/protocol/stage.js'
 import { type GivenStart, givenStart } from '../src/protocol/starts.js'
 
 let root: string
@@ -58,7 +61,8 @@ beforeAll(async () => {
         group: 'baseline',
         start: { kind: 'perturbed', rotationDeg: 1, inPlaneMm: 2, depthMm: 6 },
         registration: {
-          kind: 'bobyqa',
+          kind: 'intensity',
+          optimiser: 'bobyqa',
           similarity: 'ncc',
           levels: [{ pixelMm: 12.8, rotationDeg: 5, inPlaneMm: 10, depthMm: 30, maxEvaluations: 60 }]
         },
@@ -142,6 +146,29 @@ describe('a run', () => {
     expect(third.rows).toEqual(again.rows)
   })
 
+  it('gives the same figures when its process dies at once, threads and all', async () => {
+    const file = join(root, 'protocol.json')
+    await writeFile(file, JSON.stringify(protocol))
+    const out = join(root, 'killed')
+    const process = fork(
+      new URL('./protocol-process.mjs', import.meta.url),
+      [file, join(root, 'patients'), out, '2'],
+      { stdio: 'inherit' }
+    )
+    // The first message is of no view yet; then some are done and others under way.
+    process.on('message', fraction => {
+      if (Number(fraction) > 0) process.kill('SIGKILL')
+    })
+    await new Promise(resolve => process.on('exit', resolve))
+    expect(process.signalCode).toBe('SIGKILL')
+    const whole = await readAll(join(root, 'a'))
+    const part = await readAll(out)
+    expect(part.length).toBeGreaterThan(0)
+    expect(part.length).toBeLessThan(whole.length)
+    const again = await runProtocol(protocol, await patients(), { out, workers: 1 })
+    expect(figures(again.rows)).toEqual(figures(whole))
+  })
+
   it('keeps the rows of other conditions apart', async () => {
     const out = join(root, 'a')
     const before = (await rowFiles(out)).length
@@ -181,6 +208,75 @@ describe('a run', () => {
     ).rejects.toThrow(/no-model/)
   })
 })
+
+describe('X-rays', () => {
+  it('are the same from DRRs that were kept as from new ones', async () => {
+    const [ann] = await patients()
+    const drrs = join(root, 'drr')
+    const xrays = async (options: { drrs?: string }) => {
+      const stage = await openStage(ann, protocol, options)
+      const images = [await stage.xray(0), await stage.xray(2)]
+      stage.dispose()
+      return images
+    }
+    const fresh = await xrays({})
+    expect(await xrays({ drrs })).toEqual(fresh)
+    const kept = await readdir(join(drrs, 'ann'))
+    expect(kept).toHaveLength(2)
+    expect(await xrays({ drrs })).toEqual(fresh)
+    // One that was cut short is none.
+    await writeFile(join(drrs, 'ann', kept[0]), 'x')
+    expect(await xrays({ drrs })).toEqual(fresh)
+    expect((await readFile(join(drrs, 'ann', kept[0]))).length).toBe(4 * 30 * 24)
+  })
+})
+
+it('patients may be links to folders and files elsewhere', async () => {
+  const folder = join(root, 'links')
+  await mkdir(join(folder, 'store', 'eve'), { recursive: true })
+  await writeFile(join(folder, 'store', 'eve', 'manifest.json'), '{}')
+  await mkdir(join(folder, 'set'))
+  await symlink(join(folder, 'store', 'eve'), join(folder, 'set', 'eve'))
+  await symlink(join(root, 'patients', 'ann.nrrd'), join(folder, 'set', 'ann.nrrd'))
+  await symlink(join(folder, 'gone'), join(folder, 'set', 'lost'))
+  expect((await findPatients(join(folder, 'set'))).map(p => [p.name, p.bundle !== null])).toEqual([
+    ['ann', false],
+    ['eve', true]
+  ])
+})
+
+it('every ablation of the paper that needs no preparation runs, with a pose for each view', async () => {
+  const paper = await readProtocol('paper')
+  const small: Protocol = {
+    ...protocol,
+    views: { ...protocol.views, sample: 1 },
+    methods: {
+      default: {
+        title: 'Raypose',
+        group: 'method',
+        start: { kind: 'displaced', treMm: 5 },
+        registration: { kind: 'default' },
+        system: {}
+      }
+    },
+    ablationBase: {},
+    ablations: paper.ablations
+  }
+  const arms = ablationArms(small, ['similarity', 'pyramid', 'xray'])
+  const [ann] = await patients()
+  for (const { ablation, arm, protocol: p } of arms) {
+    const { rows } = await runProtocol(p, [ann], { out: join(root, 'arms'), workers: 1 })
+    expect(rows, `${ablation}, ${arm}`).toHaveLength(1)
+    expect(rows[0].failure, `${ablation}, ${arm}`).toBeUndefined()
+    expect(rows[0].final, `${ablation}, ${arm}`).not.toBeNull()
+    // The default judges its own poses, optimisers by themselves do not.
+    const { kind } = p.methods.default.registration
+    expect(rows[0].status !== null, `${ablation}, ${arm}`).toBe(kind === 'default')
+    expect(rows[0].probabilityTreAbove2mm !== null).toBe(kind === 'default')
+  }
+  // One DRR for all of them but `worst`, which moves the femurs.
+  expect(await readdir(join(root, 'arms', 'drr', 'ann'))).toHaveLength(2)
+}, 60_000)
 
 describe('exchange with other systems', () => {
   it('exports views that are complete without their poses, and takes poses back', async () => {

@@ -2,10 +2,11 @@ import { IDENTITY4, type PoseErrors } from '@raypose/core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compareRuns } from '../src/protocol/compare.js'
 import { readProtocol } from '../src/protocol/read-protocol.js'
-import type { EarlierView } from '../src/protocol/results.js'
-import type { ProtocolRow } from '../src/protocol/rows.js'
+import { type EarlierView, RESULT_COLUMNS, resultRow, viewsOf } from '../src/protocol/results.js'
+import { type ProtocolRow, UNJUDGED } from '../src/protocol/rows.js'
 import type { Protocol } from '../src/protocol/schema.js'
 import { summariseProtocol } from '../src/protocol/summary.js'
+import type { RegistrationStatus } from '../src/register/assessment/assess.js'
 
 let paper: Protocol
 beforeAll(async () => {
@@ -43,7 +44,7 @@ function row(
     initial,
     final,
     initialProbability: null,
-    probability: null,
+    ...UNJUDGED,
     seconds: initial ? { refine: 1, total: 1.25 + view } : {}
   }
 }
@@ -81,6 +82,76 @@ it('sums up as one would by hand', () => {
   expect(ours).toContainEqual(['projectionDistance', 1.5, 2])
 })
 
+describe('what a method says of its own poses', () => {
+  const judged = (
+    view: number,
+    mpd: number,
+    tre: number,
+    status: RegistrationStatus,
+    p2: number,
+    p10: number
+  ) => ({
+    ...row('a', view, errors(15, 20), errors(tre, mpd)),
+    status,
+    probability: 1 - p10,
+    probabilityTreAbove2mm: p2,
+    probabilityTreAbove10mm: p10
+  })
+  // Success is an mPD below 9.6 mm.
+  const rows: ProtocolRow[] = [
+    judged(0, 1, 1, 'accepted', 0.1, 0),
+    judged(1, 1, 3, 'accepted', 0.5, 0.1),
+    judged(2, 20, 30, 'accepted', 0.6, 0.2),
+    judged(3, 2, 2, 'doubtful', 0.4, 0.3),
+    judged(4, 20, 25, 'rejected', 1, 1),
+    judged(5, 2, 1, 'rejected', 0.9, 0.8),
+    row('a', 6, null, null)
+  ]
+
+  it('is held against what they are', () => {
+    const honesty = summariseProtocol(paper, rows, ['a']).overall[0].honesty
+    expect(honesty?.statuses).toEqual([
+      { status: 'accepted', successes: 2, failures: 1 },
+      { status: 'doubtful', successes: 1, failures: 0 },
+      { status: 'rejected', successes: 1, failures: 1 }
+    ])
+    expect(honesty?.withoutPose).toBe(1)
+    expect(honesty?.acceptedFailures).toEqual({ count: 1, of: 2 })
+    expect(honesty?.falseAlarms).toEqual({ count: 1, of: 4 })
+    const [two, ten] = honesty?.calibration ?? []
+    // Beyond 2 mm: views 1, 2 and 4 of six.
+    expect(two).toMatchObject({ treAboveMm: 2, count: 6, happened: 0.5, brierOfShare: 0.25 })
+    expect(two.stated).toBeCloseTo(3.5 / 6, 12)
+    expect(two.brier).toBeCloseTo((0.01 + 0.25 + 0.16 + 0.16 + 0 + 0.81) / 6, 12)
+    expect(ten.happened).toBeCloseTo(2 / 6, 12)
+    expect(ten.brier).toBeCloseTo((0 + 0.01 + 0.64 + 0.09 + 0 + 0.64) / 6, 12)
+  })
+
+  it('is null where nothing is said', () => {
+    const silent = [row('a', 0, errors(15, 20), errors(1, 1))]
+    expect(summariseProtocol(paper, silent, ['a']).overall[0].honesty).toBeNull()
+  })
+
+  it('is compared between runs: fewer accepted failures are better', () => {
+    const views = (status: RegistrationStatus) =>
+      Array.from({ length: 15 }, (_, i) =>
+        judged(i, i < 12 ? 20 : 1, i < 12 ? 30 : 1, i < 12 ? status : 'accepted', 0, 0)
+      )
+    const table = (list: ProtocolRow[]) => viewsOf(RESULT_COLUMNS, list.map(resultRow))
+    const criterion = { measure: 'projectionDistance', comparison: '<', threshold: 9.6 } as const
+    const { changes } = compareRuns(table(views('accepted')), table(views('rejected')), criterion)
+    // Twelve of twelve in one direction: 2/2¹², times the seven figures of the comparison.
+    expect(changes.find(c => c.what === 'acceptedFailure')).toMatchObject({
+      pairs: 15,
+      before: 12 / 15,
+      after: 0,
+      p: expect.closeTo(7 * (2 / 4096), 12),
+      verdict: 'better'
+    })
+    expect(changes.find(c => c.what === 'falseAlarm')).toMatchObject({ before: 0, after: 0, p: 1 })
+  })
+})
+
 describe('a comparison', () => {
   const view = (patient: string, n: number, mpd: number | null): EarlierView => ({
     patient,
@@ -88,7 +159,8 @@ describe('a comparison', () => {
     view: n,
     place: [0, 0, n, 0, 0, 0],
     initial: { tre: 5, projectionDistance: 5 },
-    final: { tre: mpd, projectionDistance: mpd }
+    final: { tre: mpd, projectionDistance: mpd },
+    status: null
   })
   const criterion = { measure: 'projectionDistance', comparison: '<', threshold: 9.6 } as const
   const change = (before: EarlierView[], after: EarlierView[], what: string) =>

@@ -13,6 +13,7 @@ interface EvaluateNetworkOptions extends CommonOptions {
   readonly preset: XrayPreset
   readonly seed: number
   readonly threads: number
+  readonly refine?: boolean
 }
 
 export function addEvaluateNetworkCommand(program: Command): void {
@@ -38,6 +39,10 @@ export function addEvaluateNetworkCommand(program: Command): void {
     )
     .option('--seed <n>', 'seed of the noise', wholeNumber('--seed', 0, '1'), 1)
     .option('--threads <n>', 'threads of the network', wholeNumber('--threads', 1, '2'), 2)
+    .option(
+      '--refine',
+      'measure also what mirror images and a shape fitted to each view make of the detections'
+    )
   withCommonOptions(command)
     .addHelpText(
       'after',
@@ -79,7 +84,30 @@ function text(r: NetworkEvaluation): string {
       [...r.patients.map(p => row(p.name, p.accuracy)), row('all', r.overall)]
     ),
     '',
+    ...refinedTable(r),
     `Best 12 by confidence: ${r.overall.bestTwelveMeanMm.toFixed(2)} mm; rank correlation of confidence and error ${r.overall.confidenceRankCorrelation.toFixed(2)}.`,
     `Errors at the isocentre; preset ${r.conditions.preset}, ${r.conditions.viewsEach} views each.`
   ].join('\n')
+}
+
+function refinedTable({ overall, refined }: NetworkEvaluation): string[] {
+  if (!refined) return []
+  const rows = Object.entries({
+    'as it is': overall,
+    'with its mirror image': refined.mirror,
+    'with a shape and pose fitted': refined.shape,
+    both: refined.both
+  }).flatMap(([name, a]) =>
+    a ? [[name, ...[a.meanMm, a.medianMm, a.bestTwelveMeanMm].map(x => x.toFixed(2))]] : []
+  )
+  return [
+    textTable(
+      [
+        { title: 'Detections' },
+        ...['mean, mm', 'median, mm', 'best 12, mm'].map(title => ({ title, align: 'right' as const }))
+      ],
+      rows
+    ),
+    ''
+  ]
 }

@@ -18,7 +18,7 @@ import type { CommandResult } from '../terminal/output.js'
 import { textList } from '../terminal/table.js'
 
 interface PopulationOptions extends CommonOptions {
-  readonly atlas: string
+  readonly atlas?: string
   readonly ct: readonly string[]
   readonly out: string
   readonly count: number
@@ -39,7 +39,10 @@ export function addPopulationCommand(program: Command): void {
   const command = program
     .command('population')
     .description('Make annotated CTs to train a network on, from surfaces in correspondence and real CTs.')
-    .requiredOption('--atlas <folder>', 'surfaces of several patients: atlas.json and its files')
+    .option(
+      '--atlas <folder>',
+      'surfaces of several patients: atlas.json and its files (default: none; the CTs are bent at random)'
+    )
     .option(
       '--ct <ct>',
       'a real CT to warp (DICOM folder or volume file); may be given several times',
@@ -99,6 +102,9 @@ Shares: filled and warped say how often surfaces are filled with drawn bone and 
 them; patients how often the shape is a patient's of the atlas, not a drawn one; fracture, hardware, osteophytes and
 cut (a scan that ends within the anatomy, or sees it lopsided or in a circle) are chances.
 
+Without --atlas, every --ct needs its landmarks beside it (CT.landmarks.json, as "raypose landmarks" writes), of any rigid
+anatomy, and is bent at random: scaled, sheared and warped smoothly. Of the shares only cut counts then.
+
 A CT is laid onto the atlas by its landmarks: those of CT.landmarks.json beside it, or what the network finds. Each
 member is NAME.nrrd beside NAME.landmarks.json, which says what was drawn for it; population.json says what of.
 Members that are there already are kept: a run that was stopped goes on when the same command is given again.
@@ -107,6 +113,7 @@ docs/population.md describes the formats, for surfaces and annotated CTs of your
 Examples:
   $ raypose population --atlas atlas/ --out population/ --count 200
   $ raypose population --atlas atlas/ --ct ct/ --out population/ --count 200 --sheet population.png
+  $ raypose population --ct ct/ --out vertebrae/ --count 24
   $ raypose population --atlas atlas/ --ct ct/ --out healthy/ --count 50 --mixture filled=0,fracture=0,hardware=0`
     )
     .action((options: PopulationOptions) => runCommand(options, context => make(options, context)))
@@ -148,15 +155,24 @@ function text(r: PopulateResult, sheet: string | undefined): string {
   return [
     `${r.out} holds ${r.members.length} annotated CTs, ${r.made} of them made now.`,
     textList([
-      ['Shapes', `${r.atlas.patients.length} patients of the atlas, and draws from their model`],
+      [
+        'Shapes',
+        r.atlas
+          ? `${r.atlas.patients.length} patients of the atlas, and draws from their model`
+          : 'the CTs’ own, bent at random'
+      ],
       ...r.cts.map(
         c =>
           [
             c.mirrored ? 'The same, mirrored' : 'CT',
-            `${c.path}: atlas to bone median ${millimetres(c.surface.medianMm)}, 95 % within ${millimetres(c.surface.p95Mm)}, ${percentage(c.surface.seen, 1)} of it found`
+            c.surface
+              ? `${c.path}: atlas to bone median ${millimetres(c.surface.medianMm)}, 95 % within ${millimetres(c.surface.p95Mm)}, ${percentage(c.surface.seen, 1)} of it found`
+              : c.path
           ] as const
       ),
-      ['Licence of the atlas', r.atlas.licence ?? 'not stated in atlas.json'],
+      ...(r.atlas
+        ? ([['Licence of the atlas', r.atlas.licence ?? 'not stated in atlas.json']] as const)
+        : []),
       ...(sheet === undefined ? [] : ([['Contact sheet', sheet]] as const)),
       ['Time', duration(r.seconds)]
     ])

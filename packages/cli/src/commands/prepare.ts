@@ -60,7 +60,7 @@ export function addPrepareCommand(program: Command): void {
     .option('--series <uid>', 'DICOM series to take, by its UID or the end of it')
     .option(
       '--isocenter <x,y,z>',
-      'middle of the pelvis, mm in the coordinates of the CT (default: it is found)',
+      'middle of the anatomy, mm in the coordinates of the CT (default: it is found)',
       vector('--isocenter')
     )
     .option(
@@ -99,7 +99,8 @@ export function addPrepareCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-The CT may show more than the pelvis, with slices of 1 to 5 mm, and its patient may lie any way: the pelvis is found.
+The CT may show more than the anatomy that the network knows (the pelvis, unless --model says otherwise), with slices of 1 to
+5 mm, and its patient may lie any way: the anatomy is found.
 A preparation that was stopped goes on where it was when the same command is given again.
 report.html in the folder shows the landmarks for checking, and what was made of the CT.
 
@@ -138,7 +139,8 @@ async function prepare(
   })
   const seconds = (performance.now() - started) / 1000
   const { manifest } = patient
-  const found = manifest.landmarks.filter(l => l.source === 'rays').length
+  const placed = (source: string) => manifest.landmarks.filter(l => l.source === source).length
+  const [found, extra] = [placed('rays'), placed('surface')]
   const { medianMm, meanMm } = (manifest.validation.after ?? {}) as { medianMm?: number; meanMm?: number }
   return {
     text: [
@@ -146,7 +148,11 @@ async function prepare(
       textList([
         ['Isocentre', `${manifest.isocenter.map(c => fixed(c, 1)).join(', ')} mm`],
         ['Orientation', orientationInWords(manifest.lpsFromCt)],
-        ['Landmarks', `${found} of ${manifest.landmarks.length} from rays, the rest from the shape prior`],
+        [
+          'Landmarks',
+          `${found} of ${manifest.landmarks.length - extra} from rays, the rest from the shape prior`
+        ],
+        ...(extra > 0 ? [['Distinct points of the surface besides', `${extra}`] as [string, string]] : []),
         ['Network', `median error ${millimetres(medianMm)}, mean ${millimetres(meanMm)} on validation views`],
         ['Time', duration(seconds)]
       ]),

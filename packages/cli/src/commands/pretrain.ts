@@ -34,6 +34,8 @@ interface PretrainCommandOptions extends CommonOptions {
   readonly patience?: number
   readonly minutes?: number
   readonly init?: string
+  readonly augment?: number
+  readonly residuals?: readonly [number, number]
 }
 
 export function addPretrainCommand(program: Command): void {
@@ -95,6 +97,11 @@ export function addPretrainCommand(program: Command): void {
       positiveNumber('--sigma', '7')
     )
     .option(
+      '--augment <k>',
+      'how strongly images are varied, 0 to 1 (default: 1; paper: 0)',
+      positiveNumber('--augment', '0.5')
+    )
+    .option(
       '--validate-every <n>',
       'steps between validations (default: 500)',
       wholeNumber('--validate-every', 1, '500')
@@ -104,7 +111,15 @@ export function addPretrainCommand(program: Command): void {
       'end after this many validations without a better one, and keep the best weights',
       wholeNumber('--patience', 1, '10')
     )
-    .option('--init <network.rpw>', 'start from this network, of the same architecture, instead of at random')
+    .option(
+      '--residuals <deep,middle>',
+      'residual blocks of the compact network at 1/16 and 1/8 of the image (default: 0,0)',
+      residualBlocks
+    )
+    .option(
+      '--init <network.rpw>',
+      'start from this network instead of at random: of the same architecture, no deeper'
+    )
   withCommonOptions(command)
     .addHelpText(
       'after',
@@ -150,6 +165,17 @@ export function populationPart(text: string): PopulationPart {
   return { patients: population(weighted[1]), weight }
 }
 
+/** `2,1` as numbers of blocks. @throws ArgumentError for anything else */
+function residualBlocks(text: string): [number, number] {
+  const match = /^(\d),(\d)$/.exec(text)
+  if (!match)
+    throw new ArgumentError(
+      `--residuals wants two numbers of blocks, not "${text}"`,
+      'For example: --residuals 2,1'
+    )
+  return [Number(match[1]), Number(match[2])]
+}
+
 async function train(
   o: PretrainCommandOptions,
   { signal, progress }: CommandContext
@@ -167,8 +193,10 @@ async function train(
     provider: o.provider,
     architecture: o.architecture,
     width: o.width,
+    residuals: o.residuals,
     learningRate: o.learningRate,
     sigmaMm: o.sigma,
+    augment: o.augment,
     validateEvery: o.validateEvery,
     patience: o.patience,
     initial: o.init === undefined ? undefined : await readModel(o.init),

@@ -40,6 +40,7 @@ import { duration, fixed } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
 import type { CommandResult } from '../terminal/output.js'
 import { textList } from '../terminal/table.js'
+import { withFemursMoved } from '../work/moved-femurs.js'
 
 interface SimulateOptions extends CommonOptions {
   readonly ct: string
@@ -55,6 +56,8 @@ interface SimulateOptions extends CommonOptions {
   readonly seed: number
   readonly set: readonly string[]
   readonly instruments?: string
+  readonly femurs?: number
+  readonly landmarks?: string
   readonly out: string
 }
 
@@ -106,6 +109,12 @@ export function addSimulateCommand(program: Command): void {
       '--instruments <file>',
       'JSON list of metal instruments to place, mm in LPS (see docs/simulator.md)'
     )
+    .option(
+      '--femurs <degrees>',
+      'turn the femurs about each axis by up to so much, drawn by the seed; needs --landmarks',
+      positiveNumber('--femurs', '15')
+    )
+    .option('--landmarks <file>', 'JSON with the 23 landmarks of the pelvis in the CT: where its hips are')
     .option('--seed <n>', 'seed of all that is random', wholeNumber('--seed', 0, '1'), 1)
     .option('--sdd <mm>', 'distance from source to detector', positiveNumber('--sdd', '1200'), d.sdd)
     .option(
@@ -126,6 +135,7 @@ ${textList(Object.entries(XRAY_SETTINGS).map(([key, rule]) => [`  ${key}`, descr
 Examples:
   $ raypose simulate --ct ct/ --out xray.dcm
   $ raypose simulate --ct ct/ --view "0,0,30" --preset worst --seed 7 --out xray.png
+  $ raypose simulate --ct ct.nrrd --preset worst --femurs 15 --landmarks ct.landmarks.json --out xray.png
   $ raypose simulate --ct ct/ --preset c-arm --set photons=2e4 scatter=0.4 collimation=circle --out xray.dcm`
     )
     .action((options: SimulateOptions) => runCommand(options, context => simulate(options, context)))
@@ -135,11 +145,20 @@ async function simulate(o: SimulateOptions, { signal, progress }: CommandContext
   const format = extname(o.out).toLowerCase() as Format
   if (!FORMATS.includes(format))
     throw new ArgumentError(`--out ${o.out} is neither a .dcm nor a .png file`, 'For example: --out xray.dcm')
-  const settings = changeXraySettings(XRAY_PRESETS[o.preset], o.set)
+  const settings = changeXraySettings(XRAY_PRESETS[o.preset], [
+    ...o.set,
+    ...(o.femurs === undefined ? [] : [`femursDeg=${o.femurs}`])
+  ])
   const instruments = o.instruments === undefined ? [] : instrumentsFromJson(await readJson(o.instruments))
   const started = performance.now()
   const ct = await readCt(o.ct, { series: o.series, signal, onProgress: progress })
   const read = performance.now()
+  const femurs = await withFemursMoved(ct.volume, {
+    degrees: settings.femursDeg,
+    explicit: o.femurs !== undefined || o.set.some(s => s.startsWith('femursDeg')),
+    landmarks: o.landmarks,
+    seed: o.seed
+  })
   const isocenter = o.isocenter ?? gridCentre(ct.volume)
   const view = { ...o.view, translation: o.translate }
   const camera: Camera = {
@@ -147,7 +166,7 @@ async function simulate(o: SimulateOptions, { signal, progress }: CommandContext
     cameraFromLps: poseFromView(view, isocenter, o.sourceToIsocenter)
   }
   progress({ stage: 'Rendering', fraction: 0 })
-  const [materials] = renderMaterials(ct.volume, [camera])
+  const [materials] = renderMaterials(femurs.volume, [camera])
   if (!Object.values(materials.layers).some(layer => layer.some(x => x > 0)))
     throw new VolumeError(
       'No ray of this view passes through the CT',
@@ -165,7 +184,8 @@ async function simulate(o: SimulateOptions, { signal, progress }: CommandContext
     version: VERSION,
     ...xray.applied,
     intensity: xray.intensity,
-    bright: xray.bright
+    bright: xray.bright,
+    femursDeg: femurs.degrees
   }
   await writeFileAtomic(files.image, encode(format, xray, camera, o.sourceToIsocenter))
   await writeJsonAtomic(files.geometry, geometryToJson(camera.detector, camera.cameraFromLps))
@@ -191,7 +211,7 @@ async function simulate(o: SimulateOptions, { signal, progress }: CommandContext
           `reading ${duration((read - started) / 1000)}, simulating ${duration((simulated - read) / 1000)}`
         ]
       ]),
-      ...ct.notes.map(n => `Note: ${n}`)
+      ...[...ct.notes, ...femurs.notes].map(n => `Note: ${n}`)
     ].join('\n'),
     json: {
       version: VERSION,
@@ -215,7 +235,7 @@ async function simulate(o: SimulateOptions, { signal, progress }: CommandContext
         series: ct.series
       },
       seconds: { read: (read - started) / 1000, simulate: (simulated - read) / 1000 },
-      notes: ct.notes
+      notes: [...ct.notes, ...femurs.notes]
     }
   }
 }

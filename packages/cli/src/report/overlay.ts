@@ -32,6 +32,8 @@ export interface OverlayInput {
     readonly detected?: readonly ImagePoint[]
     /** Where the pose has them: circles. */
     readonly projected?: readonly ImagePoint[]
+    /** What the legend calls the crosses; default "detected". */
+    readonly crosses?: string
   }
   /** Width to come near to, pixels; default 800. */
   readonly width?: number
@@ -65,10 +67,10 @@ export function drawOverlay({ xray, drr, landmarks = {}, width: wanted }: Overla
     )
   const ground = resizeForScreen(xray, wanted)
   const { width, height } = ground.image
-  const { detected = [], projected = [] } = landmarks
+  const { detected = [], projected = [], crosses = 'detected' } = landmarks
   const entries: LegendEntry[] = [
     ...(drr ? [{ kind: 'edges', text: 'DRR edges' } as const] : []),
-    ...(detected.length > 0 ? [{ kind: 'detected', text: 'detected' } as const] : []),
+    ...(detected.length > 0 ? [{ kind: 'detected', text: crosses } as const] : []),
     ...(projected.length > 0 ? [{ kind: 'projected', text: 'projected' } as const] : [])
   ]
   const dot = width >= 480 ? 2 : 1

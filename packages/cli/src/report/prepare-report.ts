@@ -31,10 +31,11 @@ export interface PrepareReportInput {
 
 /** The page that lets a person check a prepared patient: landmarks on bone, and how well the network finds them. */
 export function prepareReport({ manifest: m, gallery, slices = [], worst = [] }: PrepareReportInput): string {
-  const found = m.landmarks.filter(l => l.source === 'rays').length
+  const placed = (source: string) => m.landmarks.filter(l => l.source === source).length
+  const [found, extra] = [placed('rays'), placed('surface')]
   return page({
     title: 'Prepared patient',
-    subtitle: html`${found} of ${m.landmarks.length} landmarks from the patient’s own views, the rest placed by the shape of other pelves`,
+    subtitle: html`${found} of ${m.landmarks.length - extra} landmarks from the patient’s own views, the rest placed by the shape of others${extra > 0 ? `; ${extra} distinct points of the bone’s surface besides` : ''}`,
     body: [
       m.notes.length > 0 &&
         section('What was made of the CT', html`<ul>${m.notes.map(n => html`<li>${n}</li>`)}</ul>`),
@@ -127,10 +128,16 @@ const landmarkTable = (m: PatientManifest): Html =>
       millimetres(l.priorResidualMm, 1),
       millimetres(l.validationMm, 1),
       meter(l.weight, fixed(l.weight, 2)),
-      l.source === 'rays' ? `rays${l.reason ? `: ${l.reason}` : ''}` : `prior: ${l.reason ?? ''}`
+      PLACED[l.source](l.reason)
     ]),
-    i => m.landmarks[i].source !== 'rays'
+    i => m.landmarks[i].source === 'prior'
   )}<p class="note">Rays: views in which the landmark was seen. Pairs: pairs of rays that pass close to each other; agree: share of the rays that meet there; spread: how far apart the pairs put it. To bone: how far it was moved to the surface. Validation: median error of the retrained network, at the isocentre.</p>`
+
+const PLACED: Record<PatientManifest['landmarks'][number]['source'], (reason?: string) => string> = {
+  rays: reason => (reason ? `rays: ${reason}` : 'rays'),
+  prior: reason => `prior: ${reason ?? ''}`,
+  surface: () => 'distinct on the surface; rays of the retrained network'
+}
 
 function accuracyTable(m: PatientManifest): Html {
   const of = (key: string) => (m.validation[key] ?? {}) as AccuracyFigures

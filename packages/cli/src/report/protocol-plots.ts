@@ -16,7 +16,7 @@ const quantile = (sorted: readonly number[], q: number): number => {
 
 /** The end of a name, which is what differs between patients, as far as there is room for it. */
 const short = (name: string, room: number): string => {
-  const letters = Math.max(3, Math.floor(room / 7.4))
+  const letters = Math.max(3, Math.floor((room - 6) / 7.2))
   return name.length <= letters ? name : `…${name.slice(1 - letters)}`
 }
 
@@ -62,27 +62,25 @@ export function heatMap(
   value: (column: number, row: number) => number | null,
   highest: number
 ): Html {
-  const f = { ...frame(560, 78 + 34 * rows.levels.length), left: 58 }
+  const f = { ...frame(560, 92 + 34 * rows.levels.length), left: 58, top: 44 }
   const wide = (f.right - f.left) / columns.levels.length
   const high = (f.bottom - f.top) / rows.levels.length
+  const digits = (x: number) => fixed(x, Number.isInteger(x) ? 0 : 1)
   const cells = rows.levels.flatMap((row, j) =>
     columns.levels.map((column, i) => {
       const v = value(column, row)
       const [x, y] = [f.left + i * wide, f.top + j * high]
       const share = v === null ? 0 : Math.max(0.04, Math.min(1, v / highest))
-      return html`<rect x="${at(x + 0.5)}" y="${at(y + 0.5)}" width="${at(wide - 1)}" height="${at(high - 1)}" fill="#d9622b" fill-opacity="${(share * 0.9).toFixed(3)}"/>
+      return html`<rect x="${at(x + 0.5)}" y="${at(y + 0.5)}" width="${at(wide - 1)}" height="${at(high - 1)}" fill="${v === null ? 'var(--line)' : '#d9622b'}" fill-opacity="${(v === null ? 0.35 : share * 0.8).toFixed(3)}"/>
 ${v !== null && label(x + wide / 2, y + high / 2 + 4, fixed(v, 1), 'middle', 'cell')}`
     })
   )
   return drawing(
     f,
     `${title}, ${unit}`,
-    html`${label(f.left, 16, title, 'start', 'title')}${label(f.right, 16, unit, 'end')}${cells}${columns.levels.map(
-      (c, i) =>
-        label(f.left + (i + 0.5) * wide, f.bottom + 15, fixed(c, Number.isInteger(c) ? 0 : 1), 'middle')
-    )}${rows.levels.map((r, j) =>
-      label(f.left - 6, f.top + (j + 0.5) * high + 4, fixed(r, Number.isInteger(r) ? 0 : 1), 'end')
-    )}${label((f.left + f.right) / 2, f.height - 6, `${columns.name}; rows: ${rows.name}`, 'middle')}`
+    html`${label(f.left, 16, title, 'start', 'title')}${label(f.right, 16, unit, 'end')}${label(f.left - 6, f.top - 8, rows.name, 'end')}${cells}${columns.levels.map(
+      (c, i) => label(f.left + (i + 0.5) * wide, f.bottom + 15, digits(c), 'middle')
+    )}${rows.levels.map((r, j) => label(f.left - 6, f.top + (j + 0.5) * high + 4, digits(r), 'end'))}${label((f.left + f.right) / 2, f.height - 6, columns.name, 'middle')}`
   )
 }
 
@@ -131,30 +129,52 @@ ${label(left + i * room + 15, y, short(name, room - 18))}`
   )}`
 }
 
-/** Whether stated probabilities come true: each dot a tenth of the range, as large as its share of the views. */
+/** Classes of stated probabilities: narrow at the ends, where nearly all of them lie. */
+const CLASSES = [0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 1]
+
+/** Wilson's 95 % interval of a share. */
+function wilson(count: number, of: number): readonly [low: number, high: number] {
+  const z2 = 1.96 ** 2
+  const share = count / of
+  const middle = (share + z2 / (2 * of)) / (1 + z2 / of)
+  const half = (1.96 / (1 + z2 / of)) * Math.sqrt((share * (1 - share)) / of + z2 / (4 * of * of))
+  return [middle - half, middle + half]
+}
+
+/** Whether stated probabilities come true: a dot for each class of them with its 95 % interval and its number of views. */
 export function reliabilityDiagram(
   title: string,
-  samples: readonly { readonly probability: number; readonly success: boolean }[]
+  names: { readonly stated: string; readonly happened: string },
+  samples: readonly { readonly probability: number; readonly happened: boolean }[]
 ): Html {
-  const f = frame(360, 330)
+  const f = { ...frame(360, 346), top: 44 }
   const x = linearScale([0, 1], [f.left, f.right])
   const y = linearScale([0, 1], [f.bottom, f.top])
-  const bins = Array.from({ length: 10 }, (_, i) =>
-    samples.filter(s => Math.min(9, Math.floor(s.probability * 10)) === i)
-  )
+  const last = CLASSES.length - 2
+  const classes = CLASSES.slice(1).flatMap((high, i) => {
+    const mine = samples.filter(
+      s => s.probability >= CLASSES[i] && (s.probability < high || (i === last && s.probability <= high))
+    )
+    if (mine.length === 0) return []
+    const count = mine.filter(s => s.happened).length
+    const stated = mine.reduce((sum, s) => sum + s.probability, 0) / mine.length
+    return [{ stated, count, of: mine.length, share: count / mine.length }]
+  })
   return drawing(
     f,
     title,
-    html`${axes(f, x, y, { title, x: 'stated probability of success', y: 'share that succeeded' })}${line(x(0), y(0), x(1), y(1), 'var(--soft)', '2 4')}${bins.map(
-      b =>
-        b.length > 0 &&
-        dot(
-          x(b.reduce((s, p) => s + p.probability, 0) / b.length),
-          y(b.filter(p => p.success).length / b.length),
+    html`${axes(f, x, y, { title, x: names.stated })}${label(f.left, 32, names.happened)}${line(x(0), y(0), x(1), y(1), 'var(--soft)', '2 4')}${classes.map(
+      c => {
+        const [low, high] = wilson(c.count, c.of)
+        const beside = c.stated < 0.5 ? (['start', 9] as const) : (['end', -9] as const)
+        return html`${line(x(c.stated), y(low), x(c.stated), y(high), 'var(--final)')}${dot(
+          x(c.stated),
+          y(c.share),
           'var(--final)',
-          `${b.filter(p => p.success).length} of ${b.length}`,
-          3 + Math.round(9 * Math.sqrt(b.length / samples.length))
-        )
+          `${c.count} of ${c.of}, stated ${fixed(c.stated, 3)}`,
+          3 + Math.round(6 * Math.sqrt(c.of / samples.length))
+        )}${label(x(c.stated) + beside[1], y(c.share) + (c.share > 0.5 ? 15 : -8), String(c.of), beside[0])}`
+      }
     )}`
   )
 }
@@ -167,11 +187,12 @@ export function timingBars(
     readonly parts: readonly { readonly name: string; readonly seconds: number }[]
   }[]
 ): Html {
+  const row = 40
   const f = {
-    ...frame(640, 82 + 26 * methods.length),
-    left: 200,
-    right: 570,
-    bottom: 36 + 26 * methods.length
+    ...frame(560, 78 + row * methods.length),
+    left: 14,
+    right: 490,
+    bottom: 34 + row * methods.length
   }
   const totals = methods.map(m => m.parts.reduce((s, p) => s + p.seconds, 0))
   const x = linearScale([0, Math.max(1e-3, ...totals)], [f.left, f.right], 6)
@@ -179,37 +200,53 @@ export function timingBars(
   return drawing(
     f,
     title,
-    html`${label(12, 16, title, 'start', 'title')}${x.ticks.map(t => html`${line(x(t), f.top, x(t), f.bottom, 'var(--line)')}${label(x(t), f.bottom + 15, x.label(t), 'middle')}`)}${methods.map(
+    html`${label(f.left, 16, title, 'start', 'title')}${x.ticks.map(t => html`${line(x(t), f.top, x(t), f.bottom, 'var(--line)')}${label(x(t), f.bottom + 15, x.label(t), 'middle')}`)}${methods.map(
       (m, i) => {
-        const y = f.top + 4 + i * 26
+        const y = f.top + i * row
         let from = 0
-        return html`${label(f.left - 8, y + 13, short(m.name, f.left - 16), 'end')}${m.parts.map(p => {
+        return html`${label(f.left, y + 15, m.name)}${m.parts.map(p => {
           const start = x(from)
           from += p.seconds
-          return html`<rect x="${at(start)}" y="${at(y)}" width="${at(x(from) - start)}" height="18" fill="${methodColour(names.indexOf(p.name))}"><title>${p.name}: ${significant(p.seconds)} s</title></rect>
+          return html`<rect x="${at(start)}" y="${at(y + 20)}" width="${at(x(from) - start)}" height="14" fill="${methodColour(names.indexOf(p.name))}"><title>${p.name}: ${significant(p.seconds)} s</title></rect>
 `
-        })}${label(x(from) + 5, y + 13, `${significant(from)} s`)}`
+        })}${label(x(from) + 5, y + 31, `${significant(from)} s`)}`
       }
-    )}${legend(f.left, f.height - 8, f.right - f.left, names)}`
+    )}${legend(f.left, f.height - 8, f.width - 2 * f.left, names)}`
   )
 }
 
-/** Final against initial error with the line of success, as the paper's figure 5 has it; each method in its colour. */
+export interface OutcomePoint {
+  readonly x: number
+  readonly y: number
+  readonly title: string
+}
+
+/** Ends of both axes over the points of several methods, so that their plots can be compared by eye. */
+export function outcomeEnds(points: readonly OutcomePoint[], limit: Limit) {
+  const finite = points.filter(p => Number.isFinite(p.x) && Number.isFinite(p.y))
+  return {
+    x: extent(finite.map(p => p.x)) ?? ([1, 100] as const),
+    y: extent([...finite.map(p => p.y), limit.value]) ?? ([0.1, 10] as const)
+  }
+}
+
+/** Final against initial error with the line of success (the paper's figure 5), both logarithmic. */
 export function outcomePlot(
   title: string,
-  points: readonly { readonly x: number; readonly y: number; readonly title: string }[],
+  points: readonly OutcomePoint[],
   colour: string,
   limit: Limit,
-  names: { readonly x: string; readonly y: string }
+  names: { readonly x: string; readonly y: string },
+  ends: ReturnType<typeof outcomeEnds>
 ): Html {
-  const f = frame(380, 320)
+  const f = { ...frame(380, 330), top: 44 }
   const finite = points.filter(p => Number.isFinite(p.x) && Number.isFinite(p.y))
-  const x = linearScale([0, Math.max(1, ...finite.map(p => p.x))], [f.left, f.right])
-  const y = logScale(extent([...finite.map(p => p.y), limit.value]) ?? [0.1, 10], [f.bottom, f.top])
+  const x = logScale(ends.x, [f.left, f.right])
+  const y = logScale(ends.y, [f.bottom, f.top])
   return drawing(
     f,
     title,
-    html`${axes(f, x, y, { title, x: names.x, y: names.y })}${line(f.left, y(limit.value), f.right, y(limit.value), 'var(--good)', '5 4')}${label(f.right, y(limit.value) + 13, limit.name, 'end')}${finite.map(
+    html`${axes(f, x, y, { title, x: names.x })}${label(f.left, 32, names.y)}${line(f.left, y(limit.value), f.right, y(limit.value), 'var(--good)', '5 4')}${label(f.right, y(limit.value) - 5, limit.name, 'end')}${finite.map(
       p => dot(x(p.x), y(p.y), p.y < limit.value ? colour : 'var(--bad)', p.title, 2.5)
     )}`
   )

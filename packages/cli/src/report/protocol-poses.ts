@@ -3,8 +3,10 @@ import { type Html, html } from './html.js'
 import { at, dot, drawing, label, line } from './svg.js'
 
 export interface PoseScene {
-  /** Where the anatomy is: drawn as grey dots. LPS mm. */
+  /** What errors are measured at: drawn as dots. LPS mm. */
   readonly targets: readonly Vec3[]
+  /** Points of the bone's surface, drawn as a cloud that shows what lies there; LPS mm. */
+  readonly surface?: readonly Vec3[]
   readonly isocenter: Vec3
   readonly views: readonly {
     readonly truth: Mat4
@@ -14,17 +16,21 @@ export interface PoseScene {
   }[]
 }
 
-/** From where the scene is seen: turned about the patient's long axis, and from above. Degrees. */
-const TURN = 35
-const TILT = 22
+/** From where a scene is seen: turned about the patient's long axis from the front, and from above. Degrees. */
+export interface Viewpoint {
+  readonly turn: number
+  readonly tilt: number
+}
+export const OBLIQUE: Viewpoint = { turn: 35, tilt: 22 }
+export const FROM_HEAD: Viewpoint = { turn: 0, tilt: 90 }
 
 /**
  * The C-arm's sources around the patient in 3D (the paper's figure 3): each true one as a ring on its beam, the estimated one as a
  * dot joined to it.
  */
-export function posesPlot(title: string, scene: PoseScene): Html {
+export function posesPlot(title: string, scene: PoseScene, { turn, tilt }: Viewpoint): Html {
   const [width, height] = [560, 400]
-  const [t, e] = [(TURN * Math.PI) / 180, (TILT * Math.PI) / 180]
+  const [t, e] = [(turn * Math.PI) / 180, (tilt * Math.PI) / 180]
   // x to the patient's left, y to the back, z up; seen from the front (−y), turned and from above.
   const project = (p: Vec3) => {
     const [x, y, z] = sub(p, scene.isocenter)
@@ -38,6 +44,7 @@ export function posesPlot(title: string, scene: PoseScene): Html {
     found: v.estimate && project(sourcePosition(v.estimate))
   }))
   const body = scene.targets.map(project)
+  const cloud = (scene.surface ?? []).map(project)
   const axes = (
     [
       ['left', [150, 0, 0]],
@@ -48,7 +55,7 @@ export function posesPlot(title: string, scene: PoseScene): Html {
     name,
     end: project([0, 1, 2].map(k => scene.isocenter[k] + d[k]) as unknown as Vec3)
   }))
-  const all = [...sources.map(s => s.from), ...body, ...axes.map(a => a.end)]
+  const all = [...sources.map(s => s.from), ...body, ...cloud, ...axes.map(a => a.end)]
   const ends = (pick: (p: { x: number; y: number }) => number) => {
     const values = all.map(pick)
     return [Math.min(...values), Math.max(...values)] as const
@@ -64,12 +71,13 @@ export function posesPlot(title: string, scene: PoseScene): Html {
     title,
     html`${label(12, 16, title, 'start', 'title')}${sources.map(s =>
       line(px(s.from), py(s.from), px(centre), py(centre), 'var(--line)')
-    )}${axes.map(a => html`${line(px(centre), py(centre), px(a.end), py(a.end), 'var(--ink)')}${label(px(a.end) + 4, py(a.end), a.name)}`)}${body.map(
-      p => html`<circle cx="${at(px(p))}" cy="${at(py(p))}" r="2" fill="var(--soft)"/>
+    )}${axes.map(a => html`${line(px(centre), py(centre), px(a.end), py(a.end), 'var(--ink)')}${label(px(a.end) + 4, py(a.end), a.name)}`)}<path d="${cloud.map(p => `M${at(px(p))} ${at(py(p))}h0`).join('')}" stroke="var(--soft)" stroke-opacity="0.45" stroke-width="1.4" stroke-linecap="round"/>
+${body.map(
+  p => html`<circle cx="${at(px(p))}" cy="${at(py(p))}" r="2" fill="var(--good)"/>
 `
-    )}${sources.map(
-      s => html`${s.found && html`${line(px(s.from), py(s.from), px(s.found), py(s.found), 'var(--initial)')}${dot(px(s.found), py(s.found), 'var(--initial)', s.title, 2.5)}`}<circle cx="${at(px(s.from))}" cy="${at(py(s.from))}" r="3.5" fill="none" stroke="var(--final)"><title>${s.title}</title></circle>
+)}${sources.map(
+  s => html`${s.found && html`${line(px(s.from), py(s.from), px(s.found), py(s.found), 'var(--initial)')}${dot(px(s.found), py(s.found), 'var(--initial)', s.title, 2.5)}`}<circle cx="${at(px(s.from))}" cy="${at(py(s.from))}" r="3.5" fill="none" stroke="var(--final)"><title>${s.title}</title></circle>
 `
-    )}${label(12, height - 8, 'rings: true sources; dots: as the initial pose has them')}${label(width - 12, height - 8, '100 mm', 'end')}${line(width - 12 - 100 * scale, height - 24, width - 12, height - 24, 'var(--ink)')}`
+)}${label(12, height - 8, 'rings: true sources; dots: by the initial pose; green: targets')}${label(width - 12, height - 8, '100 mm', 'end')}${line(width - 12 - 100 * scale, height - 24, width - 12, height - 24, 'var(--ink)')}`
   )
 }

@@ -1,28 +1,11 @@
-import type { PoseErrors } from '@raypose/core'
-import {
-  type Comparison,
-  criteriaOf,
-  isSuccess,
-  type Method,
-  type ProtocolResults,
-  type ProtocolRow,
-  type ProtocolRun
-} from '@raypose/pipeline'
+import type { Comparison, ProtocolResults, ProtocolRow, ProtocolRun } from '@raypose/pipeline'
 import { duration, fixed, plural } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import { facts, page, picture, section, table } from './page.js'
+import { protocolFigures, titleOf } from './protocol-figures.js'
+import type { PoseScene } from './protocol-poses.js'
 import {
-  boxPlot,
-  heatMap,
-  medianOf,
-  methodColour,
-  outcomePlot,
-  rateCurves,
-  reliabilityDiagram,
-  timingBars
-} from './protocol-plots.js'
-import { type PoseScene, posesPlot } from './protocol-poses.js'
-import {
+  calibrationTable,
   changeTable,
   conditionOf,
   groupBy,
@@ -31,7 +14,8 @@ import {
   publishedTable,
   rateTable,
   rateText,
-  shortTable
+  shortTable,
+  statusTable
 } from './protocol-tables.js'
 
 export interface ProtocolReportInput {
@@ -82,7 +66,7 @@ export function protocolReport(input: ProtocolReportInput): string {
         ),
       section('Registration against initialisation', shown('outcome')),
       has('capture') && section('Capture range', shown('capture', 440)),
-      has('reliability') && section('Does the stated probability come true?', shown('reliability')),
+      judged(overall, titles, has('reliability') && shown('reliability')),
       section('Time', shown('time', 440)),
       section(
         'By patient',
@@ -141,12 +125,21 @@ export function protocolReport(input: ProtocolReportInput): string {
   })
 }
 
-const plain = (t: PlainTable): Html => table(t.columns, t.rows)
+/** Whether methods knew which of their poses were right. */
+function judged(
+  overall: ProtocolResults['summary']['overall'],
+  titles: (method: string) => string,
+  diagrams: Content
+): Content {
+  const [status, calibration] = [statusTable(overall, titles), calibrationTable(overall, titles)]
+  if (!status && !diagrams) return null
+  return section(
+    'Did it know which poses were right?',
+    html`${status && plain(status)}${calibration && html`<br>${plain(calibration)}`}${diagrams}<p class="note">A success is what the first criterion says. Dots: views by their stated probability, with 95 % intervals (Wilson) and their number; on the dotted line what is said comes true. A Brier score below that of the share alone says more than “that many of all”.</p>`
+  )
+}
 
-const titleOf =
-  (run: ProtocolRun) =>
-  (method: string): string =>
-    (run.protocol.methods[method] as Method | undefined)?.title ?? method
+const plain = (t: PlainTable): Html => table(t.columns, t.rows)
 
 function targetWords(run: ProtocolRun): string {
   const kinds = new Set(run.patients.map(p => p.targetKind))
@@ -167,140 +160,10 @@ function headline(
 <p>Median target registration error: ${median('initial')} mm from landmarks alone, ${median('final')} mm after registration, over ${plural(first.poses, 'pose')} of ${plural(run.patients.length, 'patient')}.</p>`
 }
 
-/** All figures of a run under the names of their files. */
-export function protocolFigures({
-  results,
-  run,
-  scene
-}: Pick<ProtocolReportInput, 'results' | 'run' | 'scene'>): { name: string; figure: Html }[] {
-  const titles = titleOf(run)
-  const methods = results.summary.overall.map(s => s.method)
-  const [first] = methods
-  const mine = run.rows.filter(r => r.method === first)
-  const [success] = criteriaOf(run.protocol)
-  const limit = { value: success.threshold, name: conditionOf(success) }
-  const initial: readonly { key: keyof PoseErrors; title: string; unit: string }[] = [
-    { key: 'tre', title: 'Initial TRE', unit: 'mm' },
-    { key: 'projectionDistance', title: 'Initial projection distance', unit: 'mm' },
-    { key: 'cameraTranslation', title: 'Source position, initial pose', unit: 'mm' },
-    { key: 'cameraRotationDeg', title: 'Camera rotation, initial pose', unit: 'degrees' }
-  ]
-  const figures: { name: string; figure: Html }[] = [
-    { name: 'poses', figure: posesPlot(`Evaluation poses, ${run.patients[0].name}`, scene) }
-  ]
-  if (mine.some(r => r.initial)) {
-    for (const m of initial)
-      figures.push({
-        name: `initial-${m.key}-by-patient`,
-        figure: boxPlot(
-          m.title,
-          m.unit,
-          run.patients.map(p => ({
-            name: p.name,
-            samples: mine.flatMap(r =>
-              r.patient === p.name && r.initial
-                ? [{ value: r.initial[m.key], title: `${p.name}, view ${r.view}` }]
-                : []
-            )
-          })),
-          'var(--initial)',
-          m.key === success.measure ? limit : undefined
-        )
-      })
-    for (const m of initial.filter(x => x.key !== 'projectionDistance'))
-      figures.push({ name: `initial-${m.key}-by-angle`, figure: angleMap(m, mine) })
-  }
-  methods.forEach((method, i) => {
-    const points = run.rows.flatMap(r =>
-      r.method === method && r.initial && r.final
-        ? [
-            {
-              x: r.initial.tre,
-              y: r.final[success.measure],
-              title: `${r.patient}, view ${r.view}: ${fixed(r.initial.tre, 1)} mm to ${fixed(r.final[success.measure], 2)}`
-            }
-          ]
-        : []
-    )
-    if (points.length > 0)
-      figures.push({
-        name: `outcome-${i + 1}`,
-        figure: outcomePlot(titles(method), points, methodColour(i), limit, {
-          x: 'initial TRE, mm',
-          y: 'final mPD, mm'
-        })
-      })
-  })
-  if (results.captureRange.length > 0)
-    figures.push({
-      name: 'capture-range',
-      figure: rateCurves(
-        `Success (${conditionOf(success)}) by the distance of the start`,
-        'TRE of the start, mm',
-        [...groupBy(results.captureRange, p => p.method)].map(([method, points]) => ({
-          name: titles(method),
-          points: points.map(p => ({ x: p.treMm, count: p.successes, of: p.of }))
-        }))
-      )
-    })
-  for (const which of ['initial', 'final'] as const) {
-    const samples = mine.flatMap(r => {
-      const probability = which === 'initial' ? r.initialProbability : r.probability
-      const errors = r[which]
-      return probability === null || !errors
-        ? []
-        : [{ probability, success: isSuccess(run.protocol, { final: errors }) }]
-    })
-    if (samples.length > 0)
-      figures.push({
-        name: `reliability-${which}`,
-        figure: reliabilityDiagram(which === 'initial' ? 'Initial pose' : 'Final pose', samples)
-      })
-  }
-  figures.push({
-    name: 'time',
-    figure: timingBars('Median seconds from X-ray to pose', timings(run, methods, titles))
-  })
-  return figures
-}
-
-/** Mean initial error over γ × β. */
-function angleMap(
-  m: { readonly key: keyof PoseErrors; readonly title: string; readonly unit: string },
-  rows: readonly ProtocolRow[]
-): Html {
-  const levels = (f: (r: ProtocolRow) => number) => [...new Set(rows.map(f))].sort((a, b) => a - b)
-  const means = new Map(
-    [...groupBy(rows, r => `${r.gammaDeg} ${r.betaDeg}`)].flatMap(([place, list]) => {
-      const values = list.flatMap(r => (r.initial ? [r.initial[m.key]] : [])).filter(Number.isFinite)
-      return values.length > 0 ? [[place, values.reduce((s, x) => s + x, 0) / values.length] as const] : []
-    })
-  )
-  return heatMap(
-    m.title,
-    m.unit,
-    { name: 'γ, degrees', levels: levels(r => r.gammaDeg) },
-    { name: 'β, degrees', levels: levels(r => r.betaDeg) },
-    (gamma, beta) => means.get(`${gamma} ${beta}`) ?? null,
-    Math.max(...means.values())
-  )
-}
-
-function timings(run: ProtocolRun, methods: readonly string[], titles: (method: string) => string) {
-  return methods.flatMap(method => {
-    const rows = run.rows.filter(r => r.method === method && r.seconds.total !== undefined)
-    const parts = [...new Set(rows.flatMap(r => Object.keys(r.seconds)))].filter(k => k !== 'total')
-    const measured = parts.map(name => ({ name, seconds: medianOf(rows.map(r => r.seconds[name] ?? 0)) }))
-    const rest = medianOf(rows.map(r => r.seconds.total)) - measured.reduce((s, p) => s + p.seconds, 0)
-    const all = rest > 0.001 ? [...measured, { name: 'rest', seconds: rest }] : measured
-    return rows.length > 0 ? [{ name: titles(method), parts: all }] : []
-  })
-}
-
 function pictures(gallery: ProtocolReportInput['gallery']): Html {
   const outcome = (r: ProtocolRow): Content =>
     r.failure ??
-    `TRE ${fixed(r.initial?.tre, 2)} → ${fixed(r.final?.tre, 2)} mm, mPD ${fixed(r.initial?.projectionDistance, 2)} → ${fixed(r.final?.projectionDistance, 2)} mm`
+    `${r.status ? `${r.status}; ` : ''}TRE ${fixed(r.initial?.tre, 2)} → ${fixed(r.final?.tre, 2)} mm, mPD ${fixed(r.initial?.projectionDistance, 2)} → ${fixed(r.final?.projectionDistance, 2)} mm`
   return html`<div class="gallery">${gallery.map(({ row: r, png }) =>
     picture(
       png,

@@ -1,5 +1,13 @@
 import type { PoseErrors } from '@raypose/core'
-import type { Change, CriterionRate, HeldAgainst, MethodSummary, PublishedFigure } from '@raypose/pipeline'
+import {
+  type Change,
+  type ChangedRate,
+  type CriterionRate,
+  type HeldAgainst,
+  type MethodSummary,
+  type PublishedFigure,
+  STATUSES
+} from '@raypose/pipeline'
 import { duration, fixed, percentage } from './format.js'
 import { MEASURES } from './measures.js'
 
@@ -160,9 +168,82 @@ export function publishedTable(
   }
 }
 
+/** How many poses of each status were right, and how often a method was wrong about its own. Methods that say nothing are left out. */
+export function statusTable(
+  methods: readonly MethodSummary[],
+  titles: (method: string) => string
+): PlainTable | null {
+  const judged = methods.flatMap(m => (m.honesty ? [{ method: m.method, honesty: m.honesty }] : []))
+  if (judged.length === 0) return null
+  return {
+    columns: [
+      { title: 'Method' },
+      { title: 'Outcome' },
+      ...STATUSES.map(numeric),
+      numeric('no pose'),
+      numeric('so wrongly judged')
+    ],
+    rows: judged.flatMap(({ method, honesty: h }) => [
+      [
+        titles(method),
+        'success',
+        ...h.statuses.map(s => String(s.successes)),
+        '',
+        `${rateText(h.falseAlarms)} rejected`
+      ],
+      [
+        '',
+        'failure',
+        ...h.statuses.map(s => String(s.failures)),
+        String(h.withoutPose),
+        `${rateText(h.acceptedFailures)} accepted`
+      ]
+    ])
+  }
+}
+
+/** Stated probabilities beside the shares that came true. */
+export function calibrationTable(
+  methods: readonly MethodSummary[],
+  titles: (method: string) => string
+): PlainTable | null {
+  const rows = methods.flatMap(m =>
+    (m.honesty?.calibration ?? []).map(c => [
+      titles(m.method),
+      `TRE > ${c.treAboveMm} mm`,
+      percentage(c.stated, 1),
+      percentage(c.happened, 1),
+      fixed(c.brier, 4),
+      fixed(c.brierOfShare, 4),
+      String(c.count)
+    ])
+  )
+  return rows.length === 0
+    ? null
+    : {
+        columns: [
+          { title: 'Method' },
+          { title: 'Stated' },
+          numeric('mean probability'),
+          numeric('happened'),
+          numeric('Brier score'),
+          numeric('of the share alone'),
+          numeric('views')
+        ],
+        rows
+      }
+}
+
+const CHANGED_RATES: Record<ChangedRate, string> = {
+  success: 'success rate',
+  acceptedFailure: 'failures accepted, of all judged',
+  falseAlarm: 'successes rejected, of all judged'
+}
+const isRate = (what: Change['what']): what is ChangedRate => what in CHANGED_RATES
+
 /** What changed against an earlier run. */
 export function changeTable(changes: readonly Change[], titles: (method: string) => string): PlainTable {
-  const rate = (c: Change, x: number) => (c.what === 'success' ? percentage(x, 1) : fixed(x, 3))
+  const rate = (c: Change, x: number) => (isRate(c.what) ? percentage(x, 1) : fixed(x, 3))
   const p = (x: number) => (x < 0.001 ? '< 0.001' : fixed(x, 3))
   return {
     columns: [
@@ -177,7 +258,7 @@ export function changeTable(changes: readonly Change[], titles: (method: string)
     ],
     rows: changes.map(c => [
       titles(c.method),
-      c.what === 'success' ? 'success rate' : `${c.stage} ${shortName(c.what)}, median`,
+      isRate(c.what) ? CHANGED_RATES[c.what] : `${c.stage} ${shortName(c.what)}, median`,
       rate(c, c.before),
       rate(c, c.after),
       c.difference

@@ -2,12 +2,14 @@ import type { Comparison, Method, ProtocolResults } from '@raypose/pipeline'
 import { textTable } from '../terminal/table.js'
 import { duration, plural } from './format.js'
 import {
+  calibrationTable,
   changeTable,
   groupBy,
   type PlainTable,
   publishedTable,
   rateText,
-  shortTable
+  shortTable,
+  statusTable
 } from './protocol-tables.js'
 
 const plain = (t: PlainTable): string =>
@@ -29,6 +31,9 @@ export function protocolText(r: ProtocolResults, comparison: Comparison | null):
     '',
     plain(shortTable(named(r.summary.overall), 'Method')),
     ...(r.summary.published.length > 0 ? ['', plain(publishedTable(r.summary.published, titles))] : []),
+    ...[statusTable(r.summary.overall, titles), calibrationTable(r.summary.overall, titles)].flatMap(t =>
+      t ? ['', plain(t)] : []
+    ),
     ...r.summary.patients.flatMap(p => ['', plain(shortTable(named(p.methods), p.name))]),
     ...[...capture].flatMap(([method, points]) => [
       '',

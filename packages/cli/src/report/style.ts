@@ -22,6 +22,7 @@ header { margin-bottom: 2rem; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .35rem; letter-spacing: -.01em; text-wrap: balance; }
 h2 { font-size: 1.15rem; margin: 2.6rem 0 .7rem; padding-top: .9rem; border-top: 1px solid var(--line); }
 h3 { font-size: .95rem; margin: 0 0 .4rem; }
+.scroll + h3 { margin-top: 1.4rem; }
 p { margin: .5rem 0; max-width: 46rem; }
 .sub, .note, figcaption, footer { color: var(--soft); }
 .note, figcaption, footer { font-size: .87rem; }
@@ -44,6 +45,7 @@ th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 td.n + td:not(.n), th.n + th:not(.n) { padding-left: .9rem; }
 thead th { border-bottom-color: var(--soft); }
 td.n, th.n { text-align: right; white-space: nowrap; }
+td:first-child:not(.n) { min-width: 9rem; }
 tbody tr:last-child td { border-bottom: 0; }
 tr.off td { color: var(--soft); }
 .meter { display: inline-block; width: 3.6rem; height: .5rem; border-radius: 3px; background: var(--line); overflow: hidden; vertical-align: .05rem; margin-right: .5rem; }
@@ -52,6 +54,7 @@ code { font: .86em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; ove
 ul { padding-left: 1.2rem; margin: .4rem 0; }
 svg text { fill: var(--soft); font: 11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 svg .title { fill: var(--ink); font-weight: 600; }
+svg .cell { fill: var(--ink); }
 footer { margin-top: 3rem; padding-top: .9rem; border-top: 1px solid var(--line); }
 @media print {
   :root { --paper: #fff; --panel: #f5f6f8; --ink: #000; --soft: #444; --line: #ccc; --initial: #b45f06; --final: #0b63a5; --good: #1a7f4b; --bad: #b3261e; --accent: #0b63a5; color-scheme: light; }

@@ -1,5 +1,14 @@
 import { basename, join } from 'node:path'
-import { ArgumentError, createWasmRenderer } from '@raypose/core'
+import {
+  ArgumentError,
+  boneSurface,
+  createWasmRenderer,
+  OPEN_BONE_WINDOW,
+  resampleVolume,
+  type Vec3,
+  type Volume,
+  VolumeError
+} from '@raypose/core'
 import {
   type ArmResult,
   ablationArms,
@@ -10,6 +19,7 @@ import {
   captureRangeProtocol,
   compareRuns,
   criteriaOf,
+  drrFolder,
   exportViews,
   findPatients,
   type ImportedPoses,
@@ -35,9 +45,11 @@ import {
   writeJsonAtomic
 } from '@raypose/pipeline'
 import { drawOverlay } from '../report/overlay.js'
+import { protocolFigures } from '../report/protocol-figures.js'
 import { standaloneSvg } from '../report/protocol-plots.js'
 import type { PoseScene } from '../report/protocol-poses.js'
-import { protocolFigures, protocolReport } from '../report/protocol-report.js'
+import { protocolReport } from '../report/protocol-report.js'
+import { svgToPng } from '../report/raster.js'
 import { projectAll } from './registration-overlay.js'
 
 export interface ProtocolWork extends Omit<RunOptions, 'out'> {
@@ -124,8 +136,12 @@ export async function protocolToFolder(w: ProtocolWork): Promise<ProtocolOutcome
   const gallery = await worstViews(run, w)
   for (const method of new Set(run.rows.map(r => r.method)))
     await writeJsonAtomic(join(w.out, `poses-${safeName(method)}.json`), posesOf(run.rows, method))
-  for (const { name, figure } of protocolFigures({ results, run, scene }))
-    await writeFileAtomic(join(w.out, 'figures', `${name}.svg`), standaloneSvg(figure))
+  for (const { name, figure } of protocolFigures({ results, run, scene })) {
+    const svg = standaloneSvg(figure)
+    const path = join(w.out, 'figures', name)
+    await writeFileAtomic(`${path}.svg`, svg)
+    await writeFileAtomic(`${path}.png`, await svgToPng(svg))
+  }
   await writeFileAtomic(join(w.out, 'views.csv'), resultsCsv(run.rows))
   await writeFileAtomic(report, protocolReport({ results, run, comparison, scene, gallery }))
   await writeFileAtomic(join(w.out, 'evaluation.json'), resultsText(results))
@@ -180,14 +196,41 @@ function capturePoints(protocol: Protocol, run: ProtocolRun): CapturePoint[] {
 async function poseScene(run: ProtocolRun): Promise<PoseScene> {
   const [patient] = run.patients
   const stage = await openStage(patient.source, run.protocol)
-  const { targets, isocenter } = stage
+  const { targets, isocenter, volume } = stage
   stage.dispose()
   const [method] = Object.keys(run.protocol.methods)
   const rows = run.rows.filter(r => r.patient === patient.name && r.method === method)
   return {
     targets,
     isocenter,
+    surface: surfaceAbout(volume, targets),
     views: rows.map(r => ({ truth: r.truth, estimate: r.initialPose, title: `View ${r.view}` }))
+  }
+}
+
+/** Voxels that the surface is found on, mm, and how far around the targets it is drawn. */
+const SURFACE = { voxelMm: 3, marginMm: 25, points: 3000 }
+
+/** Points of the bone around the targets; none where the CT shows no bone. */
+function surfaceAbout(volume: Volume, targets: readonly Vec3[]): Vec3[] {
+  const { voxelMm, marginMm, points } = SURFACE
+  const ends = [0, 1, 2].map(k => targets.map(p => p[k]))
+  const near = (p: Vec3) =>
+    p.every((x, k) => x > Math.min(...ends[k]) - marginMm && x < Math.max(...ends[k]) + marginMm)
+  try {
+    const xyz = boneSurface(resampleVolume(volume, { spacing: [voxelMm, voxelMm, voxelMm] }), {
+      window: OPEN_BONE_WINDOW,
+      minBorderPixels: 6
+    })
+    const all = Array.from(
+      { length: xyz.length / 3 },
+      (_, i): Vec3 => [xyz[3 * i], xyz[3 * i + 1], xyz[3 * i + 2]]
+    ).filter(near)
+    const step = Math.max(1, all.length / points)
+    return Array.from({ length: Math.floor(all.length / step) }, (_, i) => all[Math.floor(i * step)])
+  } catch (error) {
+    if (error instanceof VolumeError) return []
+    throw error
   }
 }
 
@@ -200,7 +243,10 @@ const WORST = 10
 const PICTURE_WIDTH = 480
 
 /** The worst views of the first method, with the edges of the DRR at the pose found. */
-async function worstViews(run: ProtocolRun, w: Pick<ProtocolWork, 'onProgress'>): Promise<WorstView[]> {
+async function worstViews(
+  run: ProtocolRun,
+  w: Pick<ProtocolWork, 'out' | 'onProgress'>
+): Promise<WorstView[]> {
   const [method] = Object.keys(run.protocol.methods)
   const badness = (r: ProtocolRow) => r.final?.projectionDistance ?? Number.POSITIVE_INFINITY
   const worst = run.rows
@@ -212,7 +258,7 @@ async function worstViews(run: ProtocolRun, w: Pick<ProtocolWork, 'onProgress'>)
   for (const { name, source } of run.patients) {
     const mine = worst.filter(r => r.patient === name)
     if (mine.length === 0) continue
-    const stage = await openStage(sourceWithCt(source), run.protocol)
+    const stage = await openStage(sourceWithCt(source), run.protocol, { drrs: drrFolder(w.out) })
     const renderer = createWasmRenderer(stage.volume)
     for (const r of mine) {
       w.onProgress?.({ stage: 'Drawing the worst views', fraction: done++ / worst.length })
@@ -221,11 +267,12 @@ async function worstViews(run: ProtocolRun, w: Pick<ProtocolWork, 'onProgress'>)
       pictures.set(
         r,
         drawOverlay({
-          xray: stage.xray(r.view),
+          xray: await stage.xray(r.view),
           ...(camera ? { drr: renderer.render(camera) } : {}),
           landmarks: {
             detected: projectAll(stage.camera(r.view), stage.targets),
-            projected: camera ? projectAll(camera, stage.targets) : []
+            projected: camera ? projectAll(camera, stage.targets) : [],
+            crosses: 'targets'
           },
           width: PICTURE_WIDTH
         })

@@ -18,17 +18,76 @@ const GAUSS = 0.5 / Math.sqrt(3)
  * ∫ density(s + t·d) dt over t ≥ 0, for s and d in voxels: exact. Each ray is cut where it crosses the planes through the voxel
  * centres; in between the trilinear volume is a cubic along the ray, which Gauss's two-point rule integrates exactly.
  */
-export function integrateRay(density: Density, s: Vec3, d: Vec3): number {
+export function integrateRay({ size, data }: Density, s: Vec3, d: Vec3): number {
+  const span = spanOf(size, s, d)
+  if (!span) return 0
+  // Written out axis by axis, and the eight corners of a cell read once for both points: this loop is where X-rays take their time.
+  const [nx, ny, nz] = size
+  const [dx, dy, dz] = d
+  // An axis of one voxel has no extent: its only rays lie in the plane and see that plane's values.
+  const di = nx > 1 ? 1 : 0
+  const dj = ny > 1 ? nx : 0
+  const dk = nz > 1 ? nx * ny : 0
+  const [x, y, z] = [0, 1, 2].map(a => firstCrossing(size[a], s[a], d[a], span.from))
+  let [cx, cy, cz] = [x.cell, y.cell, z.cell]
+  let [tx, ty, tz] = [x.next, y.next, z.next]
   let sum = 0
-  forEachPiece(density.size, s, d, (from, to) => {
-    const h = to - from
-    const middle = from + h / 2
-    const cell = cellAt(density.size, s, d, middle)
-    sum +=
-      (h / 2) *
-      (valueAt(density, cell, s, d, middle - GAUSS * h) + valueAt(density, cell, s, d, middle + GAUSS * h))
-  })
+  let from = span.from
+  while (from < span.to) {
+    const to = Math.min(tx, ty, tz, span.to)
+    if (to > from) {
+      const h = to - from
+      const gauss = GAUSS * h
+      const first = from + h / 2 - gauss
+      from = to
+      const o = (cz * ny + cy) * nx + cx
+      const c000 = data[o]
+      const c100 = data[o + di]
+      const c010 = data[o + dj]
+      const c110 = data[o + dj + di]
+      const c001 = data[o + dk]
+      const c101 = data[o + dk + di]
+      const c011 = data[o + dk + dj]
+      const c111 = data[o + dk + dj + di]
+      for (let t = first, k = 0; k < 2; k++, t += 2 * gauss) {
+        const fx = s[0] + t * dx - cx
+        const fy = s[1] + t * dy - cy
+        const fz = s[2] + t * dz - cz
+        const c00 = c000 + fx * (c100 - c000)
+        const c10 = c010 + fx * (c110 - c010)
+        const c01 = c001 + fx * (c101 - c001)
+        const c11 = c011 + fx * (c111 - c011)
+        const near = c00 + fy * (c10 - c00)
+        sum += (h / 2) * (near + fz * (c01 + fy * (c11 - c01) - near))
+      }
+    }
+    // All that are crossed here at once: a ray through an edge or a corner of a cell.
+    if (tx <= to) {
+      cx = clampCell(cx + x.step, nx)
+      tx = (cx + x.ahead - s[0]) / dx
+    }
+    if (ty <= to) {
+      cy = clampCell(cy + y.step, ny)
+      ty = (cy + y.ahead - s[1]) / dy
+    }
+    if (tz <= to) {
+      cz = clampCell(cz + z.step, nz)
+      tz = (cz + z.ahead - s[2]) / dz
+    }
+  }
   return sum
+}
+
+const clampCell = (cell: number, size: number) => Math.max(0, Math.min(size - 2, cell))
+
+/** One axis of a ray at t: its cell, and the t at which it leaves it towards `cell + ahead`, by steps of `step`. */
+function firstCrossing(size: number, s: number, d: number, t: number) {
+  const ahead = d > 0 ? 1 : 0
+  const step = Math.sign(d)
+  if (d === 0) return { cell: clampCell(Math.floor(s), size), next: Number.POSITIVE_INFINITY, ahead, step }
+  const place = s + t * d
+  const cell = clampCell(d > 0 ? Math.floor(place) : Math.ceil(place) - 1, size)
+  return { cell, next: (cell + ahead - s) / d, ahead, step }
 }
 
 /**

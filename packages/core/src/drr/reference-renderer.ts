@@ -43,10 +43,9 @@ export function createReferenceRenderer(
     )
   assertVolume(volume)
   const attenuation = voxelAttenuation(volume, options)
-  let density: Density | null = {
-    size: volume.size,
-    data: Float32Array.from({ length: volume.data.length }, (_, n) => attenuation.at(n))
-  }
+  const values = new Float32Array(volume.data.length)
+  for (let n = 0; n < values.length; n++) values[n] = attenuation.at(n)
+  let density: Density | null = { size: volume.size, data: values }
   const present = (): Density => {
     if (!density) throw new BackendError('The renderer was disposed of', 'Create another one for the volume.')
     return density

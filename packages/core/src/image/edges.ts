@@ -29,7 +29,7 @@ export function edgeMap(image: Image, options: EdgeOptions = {}): Uint8Array {
       'Give sigma of at least 0.5, a quantile in [0, 1) and follow in (0, 1].'
     )
   const { width, height } = image
-  const { gx, gy, magnitude } = gradient(smooth(image, sigma), width, height)
+  const { gx, gy, magnitude } = imageGradient(image, sigma)
   const sorted = Float32Array.from(magnitude).sort()
   const steepest = sorted[sorted.length - 1] ?? 0
   const edges = new Uint8Array(width * height)
@@ -78,7 +78,10 @@ function smooth({ width, height, data }: Image, sigma: number): Float64Array {
   return pass(pass(data, width, 1, height, width), height, width, width, 1)
 }
 
-function gradient(s: Float64Array, width: number, height: number) {
+/** Central differences of an image smoothed by a Gaussian of `sigma` pixels; 0 on the outermost pixels. */
+export function imageGradient(image: Image, sigma: number) {
+  const { width, height } = image
+  const s = smooth(image, sigma)
   const gx = new Float32Array(s.length)
   const gy = new Float32Array(s.length)
   const magnitude = new Float32Array(s.length)

@@ -8,6 +8,8 @@ export interface Detection {
   readonly u: number
   readonly v: number
   readonly confidence: number
+  /** Standard deviation of what the network takes for its place, pixels on an axis; absent where it does not say. */
+  readonly spread?: number
 }
 
 export interface BackProjectionOptions {

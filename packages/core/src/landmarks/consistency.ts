@@ -1,5 +1,5 @@
 import { distance, type Vec3 } from '../geometry/linear.js'
-import type { LandmarkSet } from './definitions.js'
+import type { Anatomy } from './anatomy.js'
 
 /** Something that two landmarks have wrong with each other, and which of them to give up. */
 export interface Confusion {
@@ -26,17 +26,17 @@ export const CONFUSION_DEFAULTS: ConfusionOptions = { gateMm: 12, duplicateShare
  * @param expected where a shape prior fitted to all of them has each (`fitShapePrior(…).landmarks`)
  */
 export function findConfusions(
-  set: LandmarkSet,
+  anatomy: Pick<Anatomy, 'landmarkNames' | 'mirror'>,
   points: readonly (Vec3 | null)[],
   expected: readonly Vec3[],
   options: Partial<ConfusionOptions> = {}
 ): Confusion[] {
   const o = { ...CONFUSION_DEFAULTS, ...options }
-  const name = (i: number) => `${set.landmarks[i].name} ${set.landmarks[i].side}`
+  const name = (i: number) => anatomy.landmarkNames[i]
   const found = new Map<number, string>()
   const off = (i: number) => distance(points[i]!, expected[i])
   points.forEach((p, i) => {
-    const partner = set.landmarks[i].mirror - 1
+    const partner = anatomy.mirror?.[i] ?? i
     if (!p || partner === i || off(i) <= o.gateMm) return
     if (distance(p, expected[partner]) < off(i) / 2)
       found.set(i, `it lies where ${name(partner)} belongs: the sides were mixed up`)

@@ -1,5 +1,7 @@
 import { decodeBase64 } from '../base64.js'
 import type { Vec3 } from '../geometry/linear.js'
+import type { Anatomy } from '../landmarks/anatomy.js'
+import { mirrorPermutation, PELVIS_LANDMARKS } from '../landmarks/definitions.js'
 import type { ShapePrior } from '../landmarks/shape-prior.js'
 import { SHAPE_MODEL_DATA } from './shape-model.data.js'
 import type { SphereMesh } from './sphere-mesh.js'
@@ -106,3 +108,11 @@ export function pelvisLandmarkPrior(): ShapePrior {
     ])
   return { mean: points(mean), modes: modes.map(points) }
 }
+
+/** The pelvis: its 23 landmarks, and how they lie to each other in the shape model. */
+export const pelvisAnatomy = (): Anatomy => ({
+  name: 'pelvis',
+  landmarkNames: PELVIS_LANDMARKS.landmarks.map(l => `${l.name} ${l.side}`),
+  mirror: mirrorPermutation(PELVIS_LANDMARKS),
+  prior: pelvisLandmarkPrior()
+})

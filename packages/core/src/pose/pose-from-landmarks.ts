@@ -77,7 +77,7 @@ const FALLBACK_ORBITS = [0, -30, 30, -60, 60].map(g => g * DEGREE)
  * finds which detections agree, EPnP and fixed views give starts, each is refined by a robust weighted least squares on SE(3), and the
  * least robust cost wins. Few or wild detections give a poor pose, never a crash; the covariance says how poor.
  * @param points landmarks, LPS mm
- * @param detections of the same landmarks; null where one was not found
+ * @param detections of the same landmarks; null where one was not found. Where they say how spread out they are, that counts
  * @throws PoseError for fewer than 4 usable detections, or landmarks on one line; GeometryError for a bad detector
  */
 export function poseFromLandmarks(
@@ -94,7 +94,7 @@ export function poseFromLandmarks(
     chosen,
     used.map(i => [detections[i]!.u, detections[i]!.v]),
     detector,
-    used.map(i => detections[i]!.confidence * (options.weights?.[i] ?? 1))
+    precisions(used.map(i => detections[i]!)).map((w, k) => w * (options.weights?.[used[k]] ?? 1))
   )
   const inlierDistance = options.inlierDistance ?? 9.6
   const refined = refineAll(c, candidateStarts(c, inlierDistance, options), inlierDistance, options)
@@ -145,6 +145,24 @@ function selectDetections(
       'A pose needs at least 4: check that the X-ray shows the prepared anatomy, or give a start pose.'
     )
   return used.sort((a, b) => a - b)
+}
+
+/** Ratio of spreads beyond which a detection counts neither more nor less. */
+const SPREAD_RATIO = 2
+
+/**
+ * Relative inverse variances: confidence, and where the network says how spread out its belief is, that, to the fourth power. The square would be
+ * a variance, but the targets' own width is in every spread and evens them out.
+ */
+function precisions(detections: readonly Detection[]): number[] {
+  const spreads = detections
+    .flatMap(d => (d.spread !== undefined && d.spread > 0 ? [d.spread] : []))
+    .sort((a, b) => a - b)
+  const median = spreads[spreads.length >> 1]
+  return detections.map(({ confidence, spread }) => {
+    if (spread === undefined || !(spread > 0)) return confidence
+    return confidence * Math.min(SPREAD_RATIO, Math.max(1 / SPREAD_RATIO, median / spread)) ** 4
+  })
 }
 
 interface Start {

@@ -6,6 +6,11 @@ import type { Volume } from '../volume/volume.js'
 export interface CoverageOptions {
   /** A voxel above this is the patient's, HU; default −300. */
   readonly tissue?: number
+  /**
+   * How far from a ray that does not count others do not either, mm on the detector, at least one pixel unless 0; default 0. An end of the scan is a step as
+   * high as the body; renderers that interpolate between rays, and the X-ray's own blur, spread some of it to rays that pass by.
+   */
+  readonly margin?: number
 }
 
 /**
@@ -16,7 +21,11 @@ export interface CoverageOptions {
  * @returns weights for similarities, one for each pixel
  * @throws GeometryError for a degenerate camera
  */
-export function coverage(volume: Volume, camera: Camera, { tissue = -300 }: CoverageOptions = {}): Image {
+export function coverage(
+  volume: Volume,
+  camera: Camera,
+  { tissue = -300, margin = 0 }: CoverageOptions = {}
+): Image {
   const { source, first, perColumn, perRow } = rayFrame(volume, camera)
   const [width, height] = camera.detector.size
   const [ni, nj, nk] = volume.size
@@ -53,5 +62,19 @@ export function coverage(volume: Volume, camera: Camera, { tissue = -300 }: Cove
       const cut = ends.some(t => (t === enter || t === leave) && patientAt(t))
       if (leave > enter && !cut) data[p] = 1
     }
-  return { width, height, data }
+  const [across, down] = camera.detector.pixel.map(pixel => Math.ceil(margin / pixel))
+  return { width, height, data: leastNear(leastNear(data, width, 1, across), width, width, down) }
+}
+
+/** The least value within `radius` pixels along rows (step 1) or columns (step: the width); what is outside the image does not count. */
+function leastNear(data: Float32Array, width: number, step: number, radius: number): Float32Array {
+  if (radius === 0) return data
+  const along = step === 1 ? width : data.length / width
+  return data.map((_, i) => {
+    const at = step === 1 ? i % width : Math.floor(i / width)
+    let least = Number.POSITIVE_INFINITY
+    for (let k = Math.max(-radius, -at); k <= Math.min(radius, along - 1 - at); k++)
+      least = Math.min(least, data[i + k * step])
+    return least
+  })
 }

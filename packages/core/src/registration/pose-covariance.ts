@@ -1,8 +1,19 @@
 import { ArgumentError } from '../errors.js'
-import { cross, type Mat4, mulMat3Vec3, solveSpd, sub, transpose3, type Vec3 } from '../geometry/linear.js'
+import {
+  cross,
+  IDENTITY4,
+  type Mat3,
+  type Mat4,
+  mulMat3Vec3,
+  solveSpd,
+  sub,
+  transpose3,
+  type Vec3
+} from '../geometry/linear.js'
 import { rotationOf } from '../geometry/rigid.js'
 import { DEGREE } from '../geometry/rotation.js'
 import { symmetricEigen } from '../pose/symmetric-eigen.js'
+import type { PatchSpread } from './similarity/patch-correlation.js'
 
 /** Semi-axes of one standard deviation of a point, longest first. */
 export interface ErrorEllipsoid {
@@ -40,6 +51,46 @@ export function poseCovariance(normal: ArrayLike<number>, variance: number): Flo
   }
   return out
 }
+
+/**
+ * Covariance of a pose of highest similarity as the image's own parts disagree about it: N⁻¹·S·N⁻¹ (Huber 1967; White, Econometrica
+ * 1982). It holds whatever the residuals come from, noise or what the CT lacks, as long as distant parts do not err together.
+ * @param views spread of the similarity of each X-ray at the pose (rad, mm; its own camera axes), and its camera from the first one's
+ * @returns 6×6 row-major (rad, mm), axes of the first camera; null where some motion leaves the similarity as it is
+ */
+export function sandwichCovariance(
+  views: readonly (PatchSpread & { readonly cameraFromFirst?: Mat4 })[]
+): Float64Array | null {
+  const normal = new Float64Array(36)
+  const scatter = new Float64Array(36)
+  for (const view of views) {
+    const turn = bothTurned(transpose3(rotationOf(view.cameraFromFirst ?? IDENTITY4)))
+    const back = bothTurned(rotationOf(view.cameraFromFirst ?? IDENTITY4))
+    // In the first camera's axes: B·M·Bᵀ.
+    const n = product(product(turn, view.normal), back)
+    const s = product(product(turn, view.scatter), back)
+    for (let i = 0; i < 36; i++) {
+      normal[i] += n[i]
+      scatter[i] += s[i]
+    }
+  }
+  const inverse = poseCovariance(normal, 1)
+  return inverse && product(product(inverse, scatter), inverse)
+}
+
+/** A rotation of turns and of shifts alike, 6×6 row-major. */
+const bothTurned = (r: Mat3): Float64Array =>
+  Float64Array.from({ length: 36 }, (_, i) => {
+    const [row, column] = [Math.floor(i / 6), i % 6]
+    return row < 3 === column < 3 ? r[3 * (row % 3) + (column % 3)] : 0
+  })
+
+const product = (a: Float64Array, b: Float64Array): Float64Array =>
+  a.map((_, i) => {
+    let sum = 0
+    for (let k = 0; k < 6; k++) sum += a[6 * Math.floor(i / 6) + k] * b[6 * k + (i % 6)]
+    return sum
+  })
 
 /** A covariance (rad, mm) in degrees and mm, as files and people have it. */
 export const covarianceInDegrees = (covariance: ArrayLike<number>): number[] =>

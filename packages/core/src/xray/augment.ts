@@ -17,8 +17,8 @@ export interface TrainingView {
 /** How strongly training images are varied: 0 leaves them as rendered, 1 is the full randomisation. */
 export interface AugmentOptions {
   readonly strength?: number
-  /** Turn, scale and shift the image in its plane (the landmarks follow). Default true. */
-  readonly inPlane?: boolean
+  /** How far the image is turned, scaled and shifted in its plane (the landmarks follow), against the full range: 0 not at all, 1 (the default). */
+  readonly inPlane?: number
 }
 
 /**
@@ -47,11 +47,12 @@ export function augmentView(
   for (let i = 0; i < data.length; i++) data[i] = view.soft[i] * soften + view.bone[i] * boost
   if (k > 0 && random.chance(0.45)) addScatter(data, width, height, random, k)
   let points = view.points
-  if (options.inPlane !== false && k > 0) {
+  const far = k * (options.inPlane ?? 1)
+  if (far > 0) {
     const moved = turnInPlane({ width, height, data }, points, {
-      angle: k * draw(-0.2, 0.2),
-      scale: Math.exp(k * draw(-0.12, 0.12)),
-      shift: [k * draw(-0.1, 0.1) * width, k * draw(-0.1, 0.1) * height]
+      angle: far * draw(-0.2, 0.2),
+      scale: Math.exp(far * draw(-0.12, 0.12)),
+      shift: [far * draw(-0.1, 0.1) * width, far * draw(-0.1, 0.1) * height]
     })
     data = moved.image.data
     points = moved.points

@@ -15,6 +15,7 @@ const IDEAL: XraySettings = {
   scatterMm: 25,
   scatterVariation: 0.15,
   instruments: 0,
+  femursDeg: 0,
   collimation: 'none',
   fieldWidth: 0.9,
   fieldHeight: 0.9,
@@ -76,7 +77,7 @@ export const XRAY_PRESETS = {
     windowHigh: 99.8,
     bits: 12
   },
-  /** Everything at once: hardly any dose, instruments, a collimated field, a marker, 8 bits. */
+  /** Everything at once: hardly any dose, instruments, femurs in another position, a collimated field, a marker, 8 bits. */
   worst: {
     ...IDEAL,
     beam: 'polychromatic',
@@ -85,6 +86,7 @@ export const XRAY_PRESETS = {
     heel: 1,
     scatter: 0.4,
     instruments: 4,
+    femursDeg: 15,
     collimation: 'random',
     blurMm: 1.2,
     exposure: 'automatic',

@@ -1,4 +1,5 @@
 import { ArgumentError } from '../errors.js'
+import { MOST_FEMUR_DEGREES } from '../hips/femur-turn.js'
 import { COLLIMATIONS } from './collimation.js'
 
 /** Everything that can be set about a simulated X-ray; {@link XRAY_SETTINGS} says what each is and its range. */
@@ -16,6 +17,7 @@ export interface XraySettings {
   readonly scatterMm: number
   readonly scatterVariation: number
   readonly instruments: number
+  readonly femursDeg: number
   readonly collimation: (typeof COLLIMATIONS)[number]
   readonly fieldWidth: number
   readonly fieldHeight: number
@@ -84,6 +86,11 @@ export const XRAY_SETTINGS: { readonly [K in keyof XraySettings]: XraySettingRul
   scatterMm: number(1, 500, 'standard deviation of the scatter kernel, mm'),
   scatterVariation: number(0, 0.5, 'slow variation of the scatter field'),
   instruments: whole(0, 50, 'metal instruments drawn from the seed'),
+  femursDeg: number(
+    0,
+    MOST_FEMUR_DEGREES,
+    'femurs turned in their sockets about each axis by up to so many degrees, where the landmarks of the CT are known (see movableFemurs)'
+  ),
   collimation: choice(COLLIMATIONS, 'shape of the open field'),
   fieldWidth: number(
     0.05,

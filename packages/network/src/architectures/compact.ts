@@ -27,9 +27,26 @@ export function compactForward(spec: CompactSpec, x: Tensor, layers: Layers): Te
   let deep = halve('encoder16a', eighth, c16)
   for (const [i, dilation] of (spec.dilations ?? [1, 2, 1]).entries())
     deep = block(`encoder16${String.fromCharCode(98 + i)}`, deep, c16, { dilation })
+  /** Closed by a convolution that starts at zero, so that the block starts as the identity (Zhang et al., Fixup, 2019). */
+  const residual = (name: string, input: Tensor, channels: number, dilation: number) =>
+    relu(
+      add(
+        input,
+        layers.convolution(
+          `${name}.close`,
+          block(`${name}.open`, input, channels, { dilation }),
+          channels,
+          3,
+          { normalisation, gain: 0 }
+        )
+      )
+    )
+  const [deepBlocks, middleBlocks] = spec.residuals ?? [0, 0]
+  for (let i = 0; i < deepBlocks; i++) deep = residual(`deep${i}`, deep, c16, i % 2 === 0 ? 2 : 1)
 
   const lifted = upsampleNearest(layers.convolution('lift8', deep, c8, 1))
-  const middle = block('decoder8', add(lifted, eighth), d8)
+  let middle = block('decoder8', add(lifted, eighth), d8)
+  for (let i = 0; i < middleBlocks; i++) middle = residual(`middle${i}`, middle, d8, 1)
   /** Doubles the maps and adds the encoder's of that size. */
   const refine = (level: number, coarse: Tensor, skipped: Tensor, channels: number) => {
     const skip = layers.convolution(`skip${level}`, skipped, channels, 1, { normalisation })

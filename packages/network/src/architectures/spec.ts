@@ -29,6 +29,8 @@ export interface CompactSpec extends NetworkGeometry {
   readonly normalisation: Normalisation
   /** Dilations of the 3×3 blocks at 1/16, one block each: depth and receptive field. Absent: 1, 2, 1. */
   readonly dilations?: readonly number[]
+  /** Residual blocks after them at 1/16, and in the decoder at 1/8; each starts as the identity. Absent: none. */
+  readonly residuals?: readonly [deep: number, middle: number]
 }
 
 /** Convolutional pose machine (Wei et al. 2016; Bier et al. 2018), output stride 8. */
@@ -125,7 +127,8 @@ export function checkSpec(value: unknown): NetworkSpec {
       ? [
           ...list(spec.channels, 4),
           ...list(spec.decoder, spec.decoder?.length === 3 ? 3 : 2),
-          ...(spec.dilations === undefined ? [] : list(spec.dilations, spec.dilations?.length))
+          ...(spec.dilations === undefined ? [] : list(spec.dilations, spec.dilations?.length)),
+          ...(spec.residuals === undefined ? [] : list(spec.residuals, 2).map(n => n + 1))
         ]
       : [spec.stages]
   if (![...sizes, ...channels].every(positive))

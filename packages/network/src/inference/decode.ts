@@ -7,13 +7,14 @@ import {
   outputStride
 } from '../architectures/spec.js'
 
-/** Half width of the window around the largest cell, input pixels. */
+/** Half width of the window around the largest cell, input pixels: of the mean position, and of its spread. */
 const windowRadius = 9
+const spreadRadius = 12
 
 /**
  * Landmarks from the scores of one image, at sub-pixel precision.
  * `compact`: softmax over cells and absent bin; around the most probable cell the mean position of the probability
- * within ±9 px, with that window's probability mass as the confidence. `cpm`: the vertex of the parabola through the
+ * within ±9 px, with that window's probability mass as the confidence, and the standard deviation within ±12 px as the spread. `cpm`: the vertex of the parabola through the
  * logarithms of the peak and its neighbours (exact for a Gaussian), with the map's peak as the confidence (Bier et
  * al. 2018 reject below 0.4).
  * @param scores [landmarks, bins] from `offset`
@@ -37,6 +38,7 @@ function decodeLogits(spec: NetworkSpec, logits: Float32Array): Detection {
   const { width, height } = mapSize(spec)
   const stride = outputStride(spec)
   const reach = Math.floor(windowRadius / stride)
+  const wider = Math.floor(spreadRadius / stride)
   const best = largest(logits, width * height)
   // Relative to the peak inside the window and to the overall largest outside, so that neither can overflow.
   const peak = logits[best]
@@ -45,14 +47,27 @@ function decodeLogits(spec: NetworkSpec, logits: Float32Array): Detection {
   for (let i = 0; i < logits.length; i++) total += Math.exp(logits[i] - highest)
   const [x0, y0] = [best % width, Math.floor(best / width)]
   let [mass, sumU, sumV] = [0, 0, 0]
-  for (let y = Math.max(0, y0 - reach); y <= Math.min(height - 1, y0 + reach); y++)
-    for (let x = Math.max(0, x0 - reach); x <= Math.min(width - 1, x0 + reach); x++) {
+  let [all, allU, allV, squares] = [0, 0, 0, 0]
+  for (let y = Math.max(0, y0 - wider); y <= Math.min(height - 1, y0 + wider); y++)
+    for (let x = Math.max(0, x0 - wider); x <= Math.min(width - 1, x0 + wider); x++) {
       const weight = Math.exp(logits[y * width + x] - peak)
+      const [u, v] = [cellCentre(x, stride), cellCentre(y, stride)]
+      all += weight
+      allU += weight * u
+      allV += weight * v
+      squares += weight * (u * u + v * v)
+      if (Math.abs(x - x0) > reach || Math.abs(y - y0) > reach) continue
       mass += weight
-      sumU += weight * cellCentre(x, stride)
-      sumV += weight * cellCentre(y, stride)
+      sumU += weight * u
+      sumV += weight * v
     }
-  return { u: sumU / mass, v: sumV / mass, confidence: (mass * Math.exp(peak - highest)) / total }
+  const variance = squares / all - (allU / all) ** 2 - (allV / all) ** 2
+  return {
+    u: sumU / mass,
+    v: sumV / mass,
+    confidence: (mass * Math.exp(peak - highest)) / total,
+    spread: Math.sqrt(Math.max(0, variance) / 2)
+  }
 }
 
 function decodeMap(spec: NetworkSpec, map: Float32Array): Detection {

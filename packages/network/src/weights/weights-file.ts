@@ -1,4 +1,4 @@
-import { ModelError } from '@raypose/core'
+import { type Anatomy, ModelError } from '@raypose/core'
 import { parameterLayout } from '../architectures/network.js'
 import { checkSpec, type NetworkSpec } from '../architectures/spec.js'
 import { readBinary, writeBinary } from './binary.js'
@@ -13,18 +13,22 @@ export interface Network {
   /** Flat parameters in the order of `parameterLayout(spec)`. */
   readonly parameters: Float32Array
   readonly landmarkNames: readonly string[]
+  /** What is known of the anatomy that the landmarks belong to; absent in files of before there was more than one. */
+  readonly anatomy?: NetworkAnatomy
   /** Detector pixel size that the network was trained for, mm. */
   readonly pixelMm: readonly [number, number]
   /** How it was trained (data, seeds, steps, figures): free JSON. */
   readonly provenance: Readonly<Record<string, unknown>>
 }
 
+export type NetworkAnatomy = Omit<Anatomy, 'landmarkNames'>
+
 /**
  * The network as the bytes of a weights file; parameters are stored in half precision.
  * @throws ModelError when the parameters do not fit the spec or leave the range of half precision
  */
 export function saveWeights(network: Network): Uint8Array {
-  const { spec, parameters, landmarkNames, pixelMm, provenance } = network
+  const { spec, parameters, landmarkNames, anatomy, pixelMm, provenance } = network
   const { total } = parameterLayout(spec)
   if (parameters.length !== total || landmarkNames.length !== spec.landmarks)
     throw new ModelError(
@@ -37,7 +41,15 @@ export function saveWeights(network: Network): Uint8Array {
       'The training diverged: go back to an earlier checkpoint.'
     )
   const half = toFloat16(parameters)
-  const header = { version: weightsVersion, precision: 'float16', spec, landmarkNames, pixelMm, provenance }
+  const header = {
+    version: weightsVersion,
+    precision: 'float16',
+    spec,
+    landmarkNames,
+    anatomy,
+    pixelMm,
+    provenance
+  }
   return writeBinary(magic, { header, payload: new Uint8Array(half.buffer) })
 }
 
@@ -61,7 +73,33 @@ export function loadWeights(bytes: Uint8Array): Network {
     spec,
     parameters: fromFloat16(new Uint16Array(new Uint8Array(payload).buffer)),
     landmarkNames,
+    ...(header.anatomy === undefined ? {} : { anatomy: checkAnatomy(header.anatomy, landmarkNames.length) }),
     pixelMm: header.pixelMm as [number, number],
     provenance: header.provenance as Record<string, unknown>
   }
+}
+
+/** @throws ModelError where the anatomy is not one of that many landmarks */
+function checkAnatomy(value: unknown, landmarks: number): NetworkAnatomy {
+  const { name, mirror, prior } = (value ?? {}) as NetworkAnatomy
+  const points = (list: unknown): boolean =>
+    Array.isArray(list) &&
+    list.length === landmarks &&
+    list.every(p => Array.isArray(p) && p.length === 3 && p.every(Number.isFinite))
+  const partners = (list: unknown): boolean =>
+    Array.isArray(list) &&
+    list.length === landmarks &&
+    list.every(i => Number.isInteger(i) && i >= 0 && i < landmarks)
+  if (
+    typeof name !== 'string' ||
+    !(mirror === null || partners(mirror)) ||
+    !points(prior?.mean) ||
+    !Array.isArray(prior.modes) ||
+    !prior.modes.every(points)
+  )
+    throw new ModelError(
+      `What the weights file says of its anatomy does not fit its ${landmarks} landmarks`,
+      'The file was altered: train the network again.'
+    )
+  return { name, mirror, prior }
 }

@@ -2,7 +2,6 @@ import {
   type Camera,
   CancelledError,
   createRandom,
-  createReferenceRenderer,
   evaluationViews,
   fulfils,
   heightRange,
@@ -13,7 +12,6 @@ import {
   poseFromView,
   project,
   RayposeError,
-  type Renderer,
   simulateReading,
   successCriteria,
   summarise,
@@ -28,6 +26,7 @@ import type { Registrar } from '../register/registrar.js'
 import type { EvaluatedView, Evaluation, OnProgress, Registration } from '../types.js'
 import { VERSION } from '../version.js'
 import { summariseInitial, summariseTimings } from './initial-summary.js'
+import { createPatientDrrs, FEMUR_POSITIONS, type PatientDrrs } from './patient-drrs.js'
 
 export interface EvaluateOptions {
   /** 81: the paper's grid; 27: a third of it that meets every level of every axis; any other number: random views of its range. */
@@ -65,7 +64,14 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
     options.views,
     createRandom(seed + 4242)
   )
-  const renderer = createReferenceRenderer(patient.volume)
+  const { femursDeg } = XRAY_PRESETS[preset]
+  const drrs = createPatientDrrs({
+    volume: patient.volume,
+    points: patient.landmarks,
+    views: views.length,
+    femursDeg,
+    random: createRandom(seed + 9797)
+  })
   const rows: EvaluatedView[] = []
   for (const [index, view] of views.entries()) {
     if (options.signal?.aborted) throw new CancelledError('The evaluation was stopped', 'Run it again.')
@@ -77,7 +83,7 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
     })
     const { row, registration, xray } = await evaluateView(
       registrar,
-      renderer,
+      drrs,
       view,
       index,
       targets,
@@ -87,7 +93,7 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
     rows.push(row)
     await options.onView?.(row, registration, xray)
   }
-  renderer.dispose()
+  drrs.dispose()
   const initial = rows.flatMap(r => (r.initial ? [r.initial] : []))
   const final = rows.flatMap(r => (r.final ? [r.final] : []))
   const success = successCriteria(patient.detector)[0]
@@ -97,7 +103,7 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
     patientSha256: patient.sha256,
     conditions: {
       preset,
-      renderer: 'reference (float64, exact through the trilinear volume)',
+      renderer: `reference (float64, exact through the trilinear volume)${femursDeg > 0 ? `, femurs in ${FEMUR_POSITIONS} positions up to ${femursDeg}° about each axis from the CT's` : ''}`,
       seed,
       targets: options.targets
         ? `${targets.length} reference landmarks`
@@ -117,7 +123,7 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
 
 async function evaluateView(
   registrar: Registrar,
-  renderer: Renderer,
+  drrs: PatientDrrs,
   view: View,
   index: number,
   targets: readonly Vec3[],
@@ -128,7 +134,7 @@ async function evaluateView(
   const truth = poseFromView(view, patient.isocenter)
   const camera: Camera = { detector: patient.detector, cameraFromLps: truth }
   const reading = simulateReading(
-    renderer.render(camera),
+    await drrs.drr(index, camera),
     patient.detector.pixel[0],
     XRAY_PRESETS[preset],
     createRandom(seed * 1009 + index)

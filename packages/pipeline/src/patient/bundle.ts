@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  type BoneLabels,
   BundleError,
   type Detector,
+  type HipJoint,
+  IDENTITY3,
   type Mat3,
   type Vec3,
   type View,
@@ -26,7 +29,18 @@ import {
 
 export { PATIENT_FORMAT, type PatientLandmark, type PatientManifest } from './manifest.js'
 
-const NAMES = { manifest: 'manifest.json', network: 'network.rpw', volume: 'ct.nrrd' } as const
+const NAMES = {
+  manifest: 'manifest.json',
+  network: 'network.rpw',
+  volume: 'ct.nrrd',
+  bones: 'bones.nrrd'
+} as const
+
+/** Bones of a patient told apart. */
+export interface PatientBones {
+  readonly labels: BoneLabels
+  readonly joints: readonly HipJoint[]
+}
 
 /** A prepared patient in memory. */
 export interface Patient {
@@ -44,6 +58,8 @@ export interface Patient {
   readonly network: Network
   /** The CT around the pelvis, HU. */
   readonly volume: Volume<Int16Array>
+  /** Which bone is which: pelvis (and all else that stays) apart from femurs; null where the CT shows no hip, or was prepared before there were labels. */
+  readonly bones: PatientBones | null
   /** Hash of the manifest, which holds those of the files. */
   readonly sha256: string
 }
@@ -64,25 +80,30 @@ export type PatientParts = Omit<
   | 'created'
   | 'files'
   | 'integrity'
+  | 'anatomy'
   | 'landmarks'
   | 'lpsFromCt'
   | 'notes'
+  | 'hips'
   | 'validationCurve'
   | 'worstViews'
 > &
-  Partial<Pick<PatientManifest, 'lpsFromCt' | 'notes' | 'validationCurve' | 'worstViews'>> & {
+  Partial<Pick<PatientManifest, 'anatomy' | 'lpsFromCt' | 'notes' | 'validationCurve' | 'worstViews'>> & {
     readonly landmarks: PatientLandmarkInput[]
     readonly network: Network
     readonly volume: Volume<Int16Array>
+    readonly bones?: PatientBones | null
   }
 
 /** Writes a patient folder; the manifest comes last, so a folder that has one is whole. */
 export async function writePatient(folder: string, parts: PatientParts): Promise<PatientManifest> {
-  const { network, volume, ...rest } = parts
+  const { network, volume, bones = null, ...rest } = parts
   const networkBytes = saveWeights(network)
   const volumeBytes = writeNrrd(volume, { gzip: false })
   await writeFileAtomic(join(folder, NAMES.network), networkBytes)
   await writeFileAtomic(join(folder, NAMES.volume), volumeBytes)
+  const bonesBytes = bones && writeNrrd(labelVolume(bones.labels))
+  if (bonesBytes) await writeFileAtomic(join(folder, NAMES.bones), bonesBytes)
   const entry = (b: Uint8Array) => ({ sha256: sha256(b), bytes: b.byteLength })
   const manifest = {
     format: 'raypose-patient' as const,
@@ -90,7 +111,12 @@ export async function writePatient(folder: string, parts: PatientParts): Promise
     version: VERSION,
     created: new Date().toISOString(),
     ...rest,
-    files: { network: entry(networkBytes), volume: entry(volumeBytes) }
+    hips: bones?.joints ?? [],
+    files: {
+      network: entry(networkBytes),
+      volume: entry(volumeBytes),
+      ...(bonesBytes ? { bones: entry(bonesBytes) } : {})
+    }
   }
   // Through JSON, so that what is hashed is what a reader gets.
   const plain = JSON.parse(JSON.stringify(manifest)) as typeof manifest
@@ -110,11 +136,11 @@ export async function openPatient(folder: string): Promise<Patient> {
       `Give the folder that "raypose prepare --out" wrote.`
     )
   const manifest = parseManifest(folder, text)
-  const bytes = async (key: 'network' | 'volume'): Promise<Uint8Array> => {
+  const bytes = async (key: 'network' | 'volume' | 'bones'): Promise<Uint8Array> => {
     const path = join(folder, NAMES[key])
     const b = await readFile(path).catch(() => null)
     if (b === null) throw new BundleError(`${path} is missing`, AGAIN)
-    const { sha256: expected, bytes: length } = manifest.files[key]
+    const { sha256: expected, bytes: length } = manifest.files[key] ?? { sha256: '', bytes: 0 }
     if (b.byteLength !== length)
       throw new BundleError(
         `${path} has ${b.byteLength} bytes, not ${length}: it is cut short or altered`,
@@ -137,6 +163,22 @@ export async function openPatient(folder: string): Promise<Patient> {
     lpsFromCt: manifest.lpsFromCt,
     network: loadWeights(networkBytes),
     volume: volume as Volume<Int16Array>,
+    bones: manifest.files.bones
+      ? { labels: labelsOf(readNrrd(await bytes('bones'), NAMES.bones).volume), joints: manifest.hips }
+      : null,
     sha256: sha256(text)
   }
+}
+
+const labelVolume = ({ origin, size, spacing, data }: BoneLabels): Volume<Uint8Array> => ({
+  size,
+  spacing: [spacing, spacing, spacing],
+  origin,
+  direction: IDENTITY3,
+  data
+})
+
+function labelsOf({ size, spacing, origin, data }: Volume): BoneLabels {
+  if (!(data instanceof Uint8Array)) throw new BundleError(`${NAMES.bones} does not hold labels`, AGAIN)
+  return { size, spacing: spacing[0], origin, data }
 }

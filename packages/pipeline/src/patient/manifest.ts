@@ -14,8 +14,8 @@ export const landmarkSchema = z.object({
   name: z.string(),
   /** m′, LPS mm. */
   point: vec3,
-  /** `rays`: from back-projection; `prior`: the rays did not agree, so the shape prior placed it. */
-  source: z.enum(['rays', 'prior']),
+  /** `rays`: from back-projection; `prior`: the rays did not agree, so the shape prior placed it; `surface`: an extra point of this patient's bone. */
+  source: z.enum(['rays', 'prior', 'surface']),
   /** Why the prior placed it, or why it has no weight. */
   reason: z.string().optional(),
   /** Whether it lies within the scan; one beyond it cannot be learnt from DRRs. */
@@ -55,6 +55,8 @@ export const manifestSchema = z.object({
   formatVersion: z.literal(PATIENT_FORMAT),
   version: z.string(),
   created: z.string(),
+  /** Of the network that the patient was prepared with; before there were others, it was the pelvis's. */
+  anatomy: z.string().default('pelvis'),
   isocenter: vec3,
   /** Rotation from the CT file's coordinates to LPS, row-major: not the identity where the file was wrong about its patient. */
   lpsFromCt: z.array(z.number()).length(9).default([1, 0, 0, 0, 1, 0, 0, 0, 1]),
@@ -73,7 +75,12 @@ export const manifestSchema = z.object({
   /** Mean error on the validation views during retraining as [step, mm]. */
   validationCurve: z.array(z.tuple([z.number(), z.number()])).default([]),
   worstViews: z.array(worstViewSchema).default([]),
-  files: z.object({ network: fileEntry, volume: fileEntry }),
+  /** Hips that the CT shows; the femurs beyond their heads may lie elsewhere in an X-ray. */
+  hips: z
+    .array(z.object({ side: z.enum(['left', 'right']), centre: vec3, radius: z.number(), neck: vec3 }))
+    .default([]),
+  /** `bones`: labels of the bones; absent from patients prepared before there were any. */
+  files: z.object({ network: fileEntry, volume: fileEntry, bones: fileEntry.optional() }),
   /** SHA-256 of the manifest's JSON without this key. */
   integrity: z.string()
 })

@@ -8,11 +8,12 @@ import {
   type Volume
 } from '@raypose/core'
 import { createDetector, type Network } from '@raypose/network'
+import { networkAnatomy } from '../files/anatomy.js'
 import { readJson } from '../files/read-bytes.js'
 import { readCt } from '../files/read-ct.js'
 import { takeIn } from '../prepare/intake.js'
 import { patientLandmarks } from '../prepare/landmarks.js'
-import { locatePelvis } from '../prepare/locate.js'
+import { locateAnatomy } from '../prepare/locate.js'
 import { prepareDefaults } from '../prepare/options.js'
 import { turnVolume } from '../prepare/orientation.js'
 import { trainedDetector } from '../prepare/prepare.js'
@@ -20,7 +21,6 @@ import { parseLandmarks } from '../training/population.js'
 import type { OnProgress } from '../types.js'
 import { continueCt } from './ct-extend.js'
 import { type CtFit, fitSurfacesToCt } from './ct-fit.js'
-import { isPelvis } from './pelvis-filling.js'
 import type { SurfaceModel } from './surface-model.js'
 
 /** A real CT with the atlas's surfaces laid onto its bones, ready to be warped. */
@@ -86,7 +86,7 @@ export const mirrorVolume = <T extends Volume>(v: T): T => ({
   direction: v.direction.map((x, i) => (i < 3 ? -x : x))
 })
 
-const mirrorPoint = <T extends Vec3 | null>(p: T): T => (p ? ([-p[0], p[1], p[2]] as unknown as T) : p)
+export const mirrorPoint = <T extends Vec3 | null>(p: T): T => (p ? ([-p[0], p[1], p[2]] as unknown as T) : p)
 
 /** For each landmark the number of its like on the other side; null where some left one has no right one. */
 export function oppositeLandmarks(model: Pick<SurfaceModel, 'landmarks'>): number[] | null {
@@ -97,8 +97,12 @@ export function oppositeLandmarks(model: Pick<SurfaceModel, 'landmarks'>): numbe
   return out.every(i => i >= 0) && out.some((i, k) => i !== k) ? out : null
 }
 
+/** Where the landmarks of a CT are written. */
+export const landmarksFile = (path: string): string =>
+  `${path.replace(/\/+$/, '').replace(/\.(nrrd|nii|nii\.gz|mha)$/, '')}.landmarks.json`
+
 async function givenLandmarks(model: SurfaceModel, path: string): Promise<(Vec3 | null)[] | null> {
-  const file = `${path.replace(/\/+$/, '').replace(/\.(nrrd|nii|nii\.gz|mha)$/, '')}.landmarks.json`
+  const file = landmarksFile(path)
   if (!(await stat(file).catch(() => null))) return null
   const { landmarks, landmarkNames } = parseLandmarks(file, await readJson(file))
   const out = model.landmarks.map(({ name }) => landmarks[landmarkNames.indexOf(name)] ?? null)
@@ -116,23 +120,25 @@ async function foundLandmarks(
   ct: Volume,
   options: CtSourceOptions
 ): Promise<{ volume: Volume; landmarks: (Vec3 | null)[] }> {
-  if (!isPelvis(model))
-    throw new PoseError(
-      `No landmarks are known in ${path}, and the network finds those of the pelvis only`,
-      `Write the atlas's landmarks in this CT to ${path.replace(/\/+$/, '')}.landmarks.json.`
-    )
   const network = await options.network()
+  const anatomy = networkAnatomy(network)
+  if (model.landmarks.some((l, i) => l.name !== anatomy.landmarkNames[i]))
+    throw new PoseError(
+      `No landmarks are known in ${path}, and the network finds those of the ${anatomy.name} only`,
+      `Write the atlas's landmarks in this CT to ${path.replace(/\/+$/, '')}.landmarks.json, or give a network that finds them (--model).`
+    )
   const detector = trainedDetector(network)
   const general = await createDetector(network, { threads: options.threads ?? 2 })
   try {
     const { onProgress, check } = options
-    const located = await locatePelvis(ct, general, detector, { onProgress, check })
-    const { volume } = takeIn(ct, located)
+    const located = await locateAnatomy(ct, general, detector, anatomy, { onProgress, check })
+    const { volume } = takeIn(ct, located, anatomy.name)
     const found = await patientLandmarks(
       volume,
       prepareWasmVolume(volume),
       general,
       detector,
+      anatomy,
       located.isocenter,
       prepareDefaults({ out: '' }),
       onProgress,

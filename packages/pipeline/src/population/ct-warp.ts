@@ -50,7 +50,7 @@ const MOST_VOLUME = 4
  * @param target the shape wanted, in any frame: it is laid onto the CT's rigidly
  */
 export function warpCt(
-  model: SurfaceModel,
+  model: Pick<SurfaceModel, 'landmarks'>,
   volume: Volume,
   source: Shape,
   target: Shape,

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ArgumentError, CancelledError, centroid, type Vec3 } from '@raypose/core'
+import { ArgumentError, CancelledError, centroid, createRandom, type Vec3 } from '@raypose/core'
 import { writeNrrd } from '@raypose/formats'
 import { writeFileAtomic, writeJsonAtomic } from '../files/atomic.js'
 import { sha256 } from '../files/hash.js'
@@ -8,14 +8,15 @@ import { readModel } from '../files/model.js'
 import { readAtlas } from '../shape-model/atlas.js'
 import type { OnProgress } from '../types.js'
 import { VERSION } from '../version.js'
+import { type AnnotatedCt, bendCt, openAnnotatedCt } from './annotated-ct.js'
 import { checkAtlas } from './atlas-check.js'
 import { type CtSource, openCtSource } from './ct-source.js'
-import { MIXTURE, type Mixture, makeMember } from './members.js'
+import { type Member, type MemberOptions, MIXTURE, type Mixture, makeMember } from './members.js'
 import { surfaceModel } from './surface-model.js'
 
 export interface PopulateOptions {
-  /** Folder with atlas.json. */
-  readonly atlas: string
+  /** Folder with atlas.json; without one, annotated CTs are bent at random. */
+  readonly atlas?: string
   /** CTs to warp: DICOM folders or volume files. */
   readonly cts?: readonly string[]
   readonly out: string
@@ -46,6 +47,7 @@ export interface PopulationManifest {
     readonly spacingMm: number
     readonly leaveOut: readonly string[]
   }
+  /** Null where annotated CTs were bent without one. */
   readonly atlas: {
     readonly path: string
     readonly sha256: string
@@ -53,14 +55,15 @@ export interface PopulationManifest {
     readonly patients: readonly string[]
     /** What atlas.json says of its licence, if anything. */
     readonly licence: string | null
-  }
+  } | null
   /** How well the atlas lies on each CT: distances of its surface to the bone's, mm, and the share of it that was found. */
   readonly cts: readonly {
     readonly path: string
     readonly mirrored: boolean
     readonly continued: boolean
     readonly landmarksFrom: 'file' | 'network'
-    readonly surface: CtSource['fit']['residual']
+    /** Null without an atlas. */
+    readonly surface: CtSource['fit']['residual'] | null
     /** Mean of its landmarks as the atlas lies on it, LPS mm (of the mirror image where mirrored). */
     readonly isocenter: Vec3
   }[]
@@ -77,7 +80,7 @@ export interface PopulateResult extends PopulationManifest {
 const NAME = 'population.json'
 
 /**
- * Makes annotated CTs from surfaces in correspondence, a population folder that training reads: `member-0001.nrrd` beside
+ * Makes annotated CTs from surfaces in correspondence, or without any by bending annotated CTs at random: a population folder that training reads: `member-0001.nrrd` beside
  * `member-0001.landmarks.json`, and `population.json`. Members that are there already are kept, so that a run which was stopped goes on.
  * @throws ArgumentError for an atlas that cannot be used, or a folder that was made otherwise; CancelledError when `signal` aborts
  */
@@ -97,24 +100,21 @@ export async function populate(o: PopulateOptions): Promise<PopulateResult> {
   }
   const seed = o.seed ?? 1
   const cts = o.cts ?? []
+  if (cts.length === 0 && o.atlas === undefined)
+    throw new ArgumentError(
+      'There is neither an atlas nor a CT to make a population of',
+      'Give --atlas, --ct with its landmarks beside it, or both.'
+    )
   if (cts.length === 0 && !(settings.mixture.filled > 0))
     throw new ArgumentError('Nothing is to be filled, and there is no CT to warp', 'Give a CT with --ct.')
-  const atlas = await readAtlas(o.atlas)
-  checkAtlas(atlas)
-  const model = surfaceModel(atlas, o.leaveOut)
-  check()
-  const sources: CtSource[] = []
-  for (const path of settings.mixture.warped > 0 ? cts : [])
-    sources.push(
-      ...(await openCtSource(model, path, {
-        network: () => readModel(o.model),
-        threads: o.threads,
-        onProgress: o.onProgress,
-        check
-      }))
-    )
-  const atlasText = await readFile(join(o.atlas, 'atlas.json'), 'utf8')
-  const licence = (JSON.parse(atlasText) as { licence?: unknown }).licence
+  const {
+    makeMemberOf,
+    names: landmarkNames,
+    anatomy,
+    ...from
+  } = o.atlas === undefined
+    ? await fromAnnotated(o, settings, check)
+    : await fromAtlas(o, o.atlas, settings, check)
   const manifest: PopulationManifest = {
     format: 'raypose-population',
     version: VERSION,
@@ -125,20 +125,7 @@ export async function populate(o: PopulateOptions): Promise<PopulateResult> {
       spacingMm: settings.spacing,
       leaveOut: o.leaveOut ?? []
     },
-    atlas: {
-      path: o.atlas,
-      sha256: sha256(atlasText),
-      patients: model.patients.map(p => p.name),
-      licence: typeof licence === 'string' ? licence : null
-    },
-    cts: sources.map(({ path, mirrored, continued, landmarksFrom, fit }) => ({
-      path,
-      mirrored,
-      continued,
-      landmarksFrom,
-      surface: fit.residual,
-      isocenter: centroid(fit.landmarks)
-    }))
+    ...from
   }
   await claimFolder(o.out, manifest)
 
@@ -150,10 +137,11 @@ export async function populate(o: PopulateOptions): Promise<PopulateResult> {
     // The landmarks are written last: a member that has them is whole.
     if (await stat(join(o.out, `${name}.landmarks.json`)).catch(() => null)) continue
     // Far apart, so that populations of neighbouring seeds share no member.
-    const member = makeMember(model, sources, (seed * 1_000_003 + i) >>> 0, settings)
+    const member = makeMemberOf((seed * 1_000_003 + i) >>> 0)
     await writeFileAtomic(join(o.out, `${name}.nrrd`), writeNrrd(member.ct))
     await writeJsonAtomic(join(o.out, `${name}.landmarks.json`), {
-      landmarks: model.landmarks.map((l, k) => ({ name: l.name, point: member.landmarks[k] })),
+      ...(anatomy === undefined ? {} : { anatomy }),
+      landmarks: landmarkNames.map((name, k) => ({ name, point: member.landmarks[k] })),
       isocenter: member.isocenter,
       made: member.record
     })
@@ -162,6 +150,93 @@ export async function populate(o: PopulateOptions): Promise<PopulateResult> {
     await new Promise(resolve => setImmediate(resolve))
   }
   return { ...manifest, out: o.out, members: names, made, seconds: (performance.now() - started) / 1000 }
+}
+
+/** What members are made from. */
+interface Source extends Pick<PopulationManifest, 'atlas' | 'cts'> {
+  readonly names: readonly string[]
+  readonly anatomy?: string
+  readonly makeMemberOf: (seed: number) => Omit<Member, 'record'> & { readonly record: object }
+}
+
+async function fromAtlas(
+  o: PopulateOptions,
+  folder: string,
+  settings: MemberOptions,
+  check: () => void
+): Promise<Source> {
+  const atlas = await readAtlas(folder)
+  checkAtlas(atlas)
+  const model = surfaceModel(atlas, o.leaveOut)
+  check()
+  const sources: CtSource[] = []
+  for (const path of settings.mixture.warped > 0 ? (o.cts ?? []) : [])
+    sources.push(
+      ...(await openCtSource(model, path, {
+        network: () => readModel(o.model),
+        threads: o.threads,
+        onProgress: o.onProgress,
+        check
+      }))
+    )
+  const text = await readFile(join(folder, 'atlas.json'), 'utf8')
+  const { licence } = JSON.parse(text) as { licence?: unknown }
+  return {
+    atlas: {
+      path: folder,
+      sha256: sha256(text),
+      patients: model.patients.map(p => p.name),
+      licence: typeof licence === 'string' ? licence : null
+    },
+    cts: sources.map(({ path, mirrored, continued, landmarksFrom, fit }) => ({
+      path,
+      mirrored,
+      continued,
+      landmarksFrom,
+      surface: fit.residual,
+      isocenter: centroid(fit.landmarks)
+    })),
+    names: model.landmarks.map(l => l.name),
+    makeMemberOf: seed => makeMember(model, sources, seed, settings)
+  }
+}
+
+async function fromAnnotated(
+  o: PopulateOptions,
+  { spacing, mixture }: MemberOptions,
+  check: () => void
+): Promise<Source> {
+  const sources: AnnotatedCt[] = []
+  for (const path of o.cts ?? []) {
+    sources.push(...(await openAnnotatedCt(path, o.onProgress)))
+    check()
+  }
+  const [first] = sources
+  const other = sources.find(
+    s => s.anatomy !== first.anatomy || s.landmarkNames.join('\n') !== first.landmarkNames.join('\n')
+  )
+  if (other)
+    throw new ArgumentError(
+      `The landmarks of ${other.path} are not those of ${first.path}`,
+      'Give CTs with the same landmark names in the same order, of one anatomy.'
+    )
+  return {
+    atlas: null,
+    cts: sources.map(({ path, mirrored, landmarks }) => ({
+      path,
+      mirrored,
+      continued: false,
+      landmarksFrom: 'file',
+      surface: null,
+      isocenter: centroid(landmarks)
+    })),
+    names: first.landmarkNames,
+    anatomy: first.anatomy,
+    makeMemberOf: seed => {
+      const random = createRandom(seed)
+      return bendCt(sources[random.integer(sources.length)], random, seed, { spacing, cut: mixture.cut })
+    }
+  }
 }
 
 /** @throws ArgumentError where the folder holds a population made from other things or with other options */
@@ -173,7 +248,7 @@ async function claimFolder(out: string, manifest: PopulationManifest): Promise<v
       m.options,
       m.atlas?.sha256,
       m.atlas?.patients,
-      m.cts?.map(c => [c.mirrored, c.landmarksFrom])
+      m.cts?.map(c => [c.mirrored, c.landmarksFrom, ...(m.atlas ? [] : c.isocenter)])
     ])
   if (before !== null) {
     let old: Partial<PopulationManifest> = {}

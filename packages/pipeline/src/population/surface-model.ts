@@ -112,7 +112,7 @@ export function shapeOf(model: SurfaceModel, b: ArrayLike<number>): Shape {
 }
 
 /** The landmarks of a shape, in its frame. */
-export const shapeLandmarks = (model: SurfaceModel, shape: Shape): Vec3[] =>
+export const shapeLandmarks = (model: Pick<SurfaceModel, 'landmarks'>, shape: Shape): Vec3[] =>
   model.landmarks.map(({ vertices }) => {
     const p = [0, 0, 0]
     for (const v of vertices) for (let k = 0; k < 3; k++) p[k] += shape[v * 3 + k] / vertices.length

@@ -11,9 +11,9 @@ import { sha256 } from '../files/hash.js'
 import type { Located } from './locate.js'
 import { orientationInWords, turnVolume } from './orientation.js'
 
-/** What is kept of the CT: everything that a C-arm's rays to the pelvis meet, mm to each side of the isocentre. */
+/** What is kept of the CT: everything that a C-arm's rays to the anatomy meet, mm to each side of the isocentre. */
 const KEEP: Vec3 = [240, 190, 230]
-/** A CT smaller than this along an axis shows no pelvis, mm; fewer voxels are no volume. */
+/** A CT smaller than this along an axis shows no anatomy whole, mm; fewer voxels are no volume. */
 const LEAST_MM = 80
 const LEAST_VOXELS = 8
 /** Finer voxels than the first are averaged to the second: they cost memory and time and show nothing more on a C-arm. */
@@ -25,7 +25,7 @@ const BODY_HU = -300
 const THICK_MM = 3.5
 
 /**
- * Refuses a volume that cannot be a CT of a pelvis, before any work is done with it.
+ * Refuses a volume that cannot be a CT of a patient, before any work is done with it.
  * @throws VolumeError if it is not well formed, too small, of one value, or holds only air
  */
 export function assertCt(volume: Volume): void {
@@ -33,8 +33,8 @@ export function assertCt(volume: Volume): void {
   const extent = volume.size.map((n, a) => n * volume.spacing[a])
   if (volume.size.some(n => n < LEAST_VOXELS) || extent.some(e => e < LEAST_MM))
     throw new VolumeError(
-      `The CT is too small for a pelvis: ${volume.size.join(' × ')} voxels, ${extent.map(e => e.toFixed(0)).join(' × ')} mm`,
-      `Give a CT of at least ${LEAST_MM} mm in each direction that shows the pelvis.`
+      `The CT is too small: ${volume.size.join(' × ')} voxels, ${extent.map(e => e.toFixed(0)).join(' × ')} mm`,
+      `Give a CT of at least ${LEAST_MM} mm in each direction that shows the whole anatomy.`
     )
   let low = Number.POSITIVE_INFINITY
   let high = Number.NEGATIVE_INFINITY
@@ -51,7 +51,7 @@ export function assertCt(volume: Volume): void {
     )
 }
 
-/** The CT as everything after uses it: in LPS, around the pelvis, 16-bit HU. */
+/** The CT as everything after uses it: in LPS, around the anatomy, 16-bit HU. */
 export interface Intake {
   readonly volume: Volume<Int16Array>
   /** What was taken and why, a sentence each. */
@@ -59,13 +59,13 @@ export interface Intake {
 }
 
 /** Turns, crops and, where voxels are needlessly fine, resamples a CT. */
-export function takeIn(ct: Volume, located: Located): Intake {
+export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
   const c = located.isocenter
   const notes = [
     `The CT: ${ct.size.join(' × ')} voxels of ${ct.spacing.map(s => s.toFixed(2)).join(' × ')} mm.`,
     located.verified
-      ? `The pelvis: ${located.agreeing} of ${located.landmarks} landmarks agree in 3D, ${located.residualMm.toFixed(1)} mm (median) from where the shape prior has them.`
-      : 'The isocentre was given, and no pelvis could be made out there: its orientation is taken as the file says.',
+      ? `The ${anatomy}: ${located.agreeing} of ${located.landmarks} landmarks agree in 3D, ${located.residualMm.toFixed(1)} mm (median) from where the shape prior has them.`
+      : `The isocentre was given, and no ${anatomy} could be made out there: its orientation is taken as the file says.`,
     `Orientation: ${orientationInWords(located.lpsFromCt)}.`
   ]
   const turned = turnVolume(ct, located.lpsFromCt)

@@ -1,4 +1,5 @@
 import {
+  type Anatomy,
   backProject,
   type Camera,
   createWasmRenderer,
@@ -12,8 +13,8 @@ import {
   type Mat3,
   mulMat3,
   mulMat3Vec3,
-  pelvisLandmarkPrior,
   poseFromView,
+  priorRadius,
   type Renderer,
   resampleVolume,
   type ShapeFit,
@@ -31,13 +32,13 @@ import { HALF_TURN, ORIENTATIONS, turnVolume } from './orientation.js'
 export interface Located {
   /** Rotation from the CT file's coordinates to LPS; the identity where the file is right. */
   readonly lpsFromCt: Mat3
-  /** The C-arm's isocentre: the middle of the pelvis's landmarks, LPS mm. */
+  /** The C-arm's isocentre: the middle of the landmarks, LPS mm. */
   readonly isocenter: Vec3
-  /** Landmarks that back-project to where a pelvis has them, of all, and their median distance from there, mm. */
+  /** Landmarks that back-project to where the anatomy has them, of all, and their median distance from there, mm. */
   readonly agreeing: number
   readonly landmarks: number
   readonly residualMm: number
-  /** Whether the pelvis was seen at all: a given isocentre is taken without that. */
+  /** Whether the anatomy was seen at all: a given isocentre is taken without that. */
   readonly verified: boolean
   /** Ways of lying that were tried. */
   readonly orientationsTried: number
@@ -55,11 +56,11 @@ const CLOSER_LOOKS = 3
 const APART_MM = 60
 /** Sideways steps about the middle of the bone, which an arm or a table moves, mm. */
 const SIDEWAYS = [0, -45, 45]
-/** A landmark agrees when it lies this near to the fitted prior, mm, and this share of its rays meets there. */
+/** A landmark agrees when it lies this near to the fitted prior, mm (of an anatomy as large as a pelvis), and this share of its rays meets there. */
 const AGREE_MM = 15
 const AGREE_SUPPORT = 0.4
-/** Least number of landmarks that agree, and how many times those of the mirrored pelvis: measured, a pelvis has 19 to 23 of 23 (three times its mirror image), all else at most 7. */
-const LEAST_AGREEING = 9
+/** Least share of landmarks that agree, and how many times those of the mirror image: measured, a pelvis has 19 to 23 of 23 (three times its mirror image), all else at most 7. */
+const LEAST_AGREEING = 9 / 23
 const OVER_MIRROR = 1.5
 /** Rounds of moving to the middle of the landmarks, and the move that ends them, mm. */
 const ROUNDS = 5
@@ -72,34 +73,66 @@ const fan = (heights: readonly number[]): View[] =>
 /** A first impression, and the views of a closer look. */
 const FEW_VIEWS = fan([0])
 const VIEWS = fan([-25, 0, 25])
-/** Landmarks that must agree at first for a closer look: a third of what a pelvis that is cut in half shows. */
-const AT_FIRST = 5
+/** Share of landmarks that must agree at first for a closer look: of a pelvis, a third of what one that is cut in half shows. */
+const AT_FIRST = 5 / 23
+/** A shape that rotates, moves and bends fits any few points. */
+const FEWEST = 4
+/** Root mean square distance of a pelvis's landmarks from their centre, mm. */
+const PELVIS_RADIUS_MM = 87
 
 const FRONT: View = { alpha: 0, beta: 0, gamma: 0, translation: [0, 0, 0] }
 
 export interface LocateOptions {
-  /** Middle of the pelvis in the CT's coordinates, mm: only the way of lying is looked for there. */
+  /** Middle of the anatomy in the CT's coordinates, mm: only the way of lying is looked for there. */
   readonly isocenter?: Vec3
   readonly onProgress?: OnProgress
   /** Called between views; throws to stop. */
   readonly check?: () => void
 }
 
+/** What tells the anatomy from everything else. */
+interface Target {
+  readonly prior: ShapePrior
+  /** Front and back exchanged: what landmarks look like whose sides were named from behind. */
+  readonly mirrored: ShapePrior
+  readonly agreeMm: number
+  /** Landmarks that must agree for a closer look, and in the end. */
+  readonly atFirst: number
+  readonly least: number
+}
+
+/** Size of an anatomy against a pelvis, at most 1: tolerances shrink with it, or a small one would be seen everywhere. */
+export const anatomyScale = (prior: ShapePrior): number => Math.min(1, priorRadius(prior) / PELVIS_RADIUS_MM)
+
+function targetOf({ prior, landmarkNames }: Anatomy): Target {
+  const flip = (p: Vec3): Vec3 => [p[0], -p[1], p[2]]
+  const share = (s: number) => Math.max(FEWEST, Math.round(s * landmarkNames.length))
+  return {
+    prior,
+    mirrored: { mean: prior.mean.map(flip), modes: prior.modes.map(m => m.map(flip)) },
+    agreeMm: AGREE_MM * anatomyScale(prior),
+    atFirst: share(AT_FIRST),
+    least: share(LEAST_AGREEING)
+  }
+}
+
 /**
- * Finds the pelvis in a CT of any extent and the way its patient lies: front views at every height, the heights where the network is
- * surest, and there landmarks back-projected from 15 views. Points of a pelvis lie to each other as the shape prior has them; the
+ * Finds an anatomy in a CT of any extent and the way its patient lies: front views at every height, the heights where the network is
+ * surest, and there landmarks back-projected from 15 views. Points of the anatomy lie to each other as the shape prior has them; the
  * mirror image of the prior fits instead where the views came from the back. The file's own orientation is tried first, others by
- * quarter turns only if it shows no pelvis.
+ * quarter turns only if it does not show the anatomy.
  *
- * @throws VolumeError without bone, or where no orientation shows a pelvis
+ * @throws VolumeError without bone, or where no orientation shows the anatomy
  */
-export async function locatePelvis(
+export async function locateAnatomy(
   volume: Volume,
   network: LandmarkDetector,
   detector: Detector,
+  anatomy: Anatomy,
   options: LocateOptions = {}
 ): Promise<Located> {
   const { isocenter, onProgress, check = () => {} } = options
+  const target = targetOf(anatomy)
   const coarse = volume.spacing.some(s => s < LOOK_MM / 1.5)
     ? resampleVolume(volume, { spacing: volume.spacing.map(s => Math.max(s, LOOK_MM)) as unknown as Vec3 })
     : volume
@@ -109,7 +142,7 @@ export async function locatePelvis(
     const report = (fraction: number) => {
       check()
       onProgress?.({
-        stage: 'Looking for the pelvis',
+        stage: `Looking for the ${anatomy.name}`,
         fraction: (n + fraction) / ORIENTATIONS.length,
         ...(n > 0 ? { detail: `orientation ${n + 1} of ${ORIENTATIONS.length}` } : {})
       })
@@ -121,16 +154,16 @@ export async function locatePelvis(
         : await promisingPlaces(scene, n === 0 ? STEP_MM : COARSE_STEP_MM)
       for (const place of places) {
         if (!isocenter) score = Math.max(score, place.score)
-        let seen = await approach(scene, place.centre)
+        let seen = await approach(scene, target, place.centre)
         let turn = orientation
         if (seen && seen.mirrored > seen.agreeing) {
           // Seen from the back: look again from the front.
           turn = mulMat3(HALF_TURN, orientation)
           const other = openScene(turnVolume(coarse, turn), network, detector, report)
-          seen = await approach(other, mulMat3Vec3(HALF_TURN, seen.centre)).finally(other.dispose)
+          seen = await approach(other, target, mulMat3Vec3(HALF_TURN, seen.centre)).finally(other.dispose)
         }
         if (!seen) continue
-        if (isPelvis(seen))
+        if (isIt(seen, target))
           return {
             lpsFromCt: turn,
             isocenter: isocenter ? mulMat3Vec3(turn, isocenter) : seen.centre,
@@ -157,8 +190,8 @@ export async function locatePelvis(
       orientationsTried: ORIENTATIONS.length
     }
   throw new VolumeError(
-    `No pelvis was found in the CT: whichever way it is turned, at most ${best?.agreeing ?? 0} of ${network.spec.landmarks} landmarks lie to each other as those of a pelvis (at least ${LEAST_AGREEING} should; summed confidence ${score.toFixed(1)} at best)`,
-    'Give a CT that shows the pelvis, in Hounsfield units; if it does, give its middle with --isocenter x,y,z (mm in the coordinates of the CT).'
+    `No ${anatomy.name} was found in the CT: whichever way it is turned, at most ${best?.agreeing ?? 0} of ${network.spec.landmarks} landmarks lie to each other as those of a ${anatomy.name} (at least ${target.least} should; summed confidence ${score.toFixed(1)} at best)`,
+    `Give a CT that shows the ${anatomy.name}, in Hounsfield units; if it does, give its middle with --isocenter x,y,z (mm in the coordinates of the CT).`
   )
 }
 
@@ -242,22 +275,17 @@ interface Sighting {
   readonly residualMm: number
 }
 
-const isPelvis = (s: Sighting): boolean =>
-  s.agreeing >= LEAST_AGREEING && s.agreeing >= OVER_MIRROR * s.mirrored
-
-const PRIOR = pelvisLandmarkPrior()
-const flip = (p: Vec3): Vec3 => [p[0], -p[1], p[2]]
-/** Front and back exchanged: what landmarks look like whose sides were named from behind. */
-const MIRRORED: ShapePrior = { mean: PRIOR.mean.map(flip), modes: PRIOR.modes.map(m => m.map(flip)) }
+const isIt = (s: Sighting, { least }: Target): boolean =>
+  s.agreeing >= least && s.agreeing >= OVER_MIRROR * s.mirrored
 
 /** Moves to the middle of the landmarks as long as more of them agree. Null where too few do from the start. */
-async function approach(scene: Scene, start: Vec3): Promise<Sighting | null> {
-  let best = await sight(scene, start, FEW_VIEWS)
-  if (!best || strength(best) < AT_FIRST) return best
+async function approach(scene: Scene, target: Target, start: Vec3): Promise<Sighting | null> {
+  let best = await sight(scene, target, start, FEW_VIEWS)
+  if (!best || strength(best) < target.atFirst) return best
   for (let round = 0; round < ROUNDS; round++) {
     scene.report(0.8 + (0.2 * round) / ROUNDS)
     const from: Vec3 = best.centre
-    const seen = await sight(scene, from, VIEWS)
+    const seen = await sight(scene, target, from, VIEWS)
     if (!seen || (round > 0 && strength(seen) < strength(best))) break
     best = seen
     if (distance(seen.centre, from) < SETTLED_MM) break
@@ -268,14 +296,19 @@ async function approach(scene: Scene, start: Vec3): Promise<Sighting | null> {
 const strength = (s: Sighting): number => Math.max(s.agreeing, s.mirrored)
 
 /** What a look from these views comes to. Null with fewer points than a shape can be fitted to. */
-async function sight(scene: Scene, centre: Vec3, views: readonly View[]): Promise<Sighting | null> {
+async function sight(
+  scene: Scene,
+  target: Target,
+  centre: Vec3,
+  views: readonly View[]
+): Promise<Sighting | null> {
   const found = await scene.look(centre, views)
   const points = backProject(
     found,
     views.map(v => scene.camera(v, centre)),
     { method: 'robust' }
   )
-  const [fit, mirror] = [PRIOR, MIRRORED].map(prior =>
+  const [fit, mirror] = [target.prior, target.mirrored].map(prior =>
     fitShapePrior(
       prior,
       points.map(p => p.point),
@@ -284,7 +317,7 @@ async function sight(scene: Scene, centre: Vec3, views: readonly View[]): Promis
   )
   if (!fit || !mirror) return null
   const agreed = (f: ShapeFit) =>
-    f.residuals.filter((r, i) => r <= AGREE_MM && points[i].support >= AGREE_SUPPORT)
+    f.residuals.filter((r, i) => r <= target.agreeMm && points[i].support >= AGREE_SUPPORT)
   const [agreeing, mirrored] = [agreed(fit), agreed(mirror)]
   return {
     centre: fittedCentre(mirrored.length > agreeing.length ? mirror : fit),

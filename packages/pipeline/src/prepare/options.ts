@@ -21,9 +21,9 @@ export interface Profile {
 
 export const PROFILES = {
   /** For when the patient is already on the table: two minutes in all. */
-  quick: { steps: 600, maxSeconds: 95, learningRate: 1e-3 },
+  quick: { steps: 600, maxSeconds: 95, learningRate: 1.5e-3 },
   /** Offline: ten minutes in all. */
-  full: { steps: 2400, maxSeconds: 530, learningRate: 1e-3 }
+  full: { steps: 2400, maxSeconds: 530, learningRate: 1.5e-3 }
 } as const satisfies Record<string, Profile>
 
 export type ProfileName = keyof typeof PROFILES
@@ -33,6 +33,8 @@ export interface PrepareRecipe {
   /** Phase 2a: the views that landmarks are back-projected from. */
   readonly views: ViewGrid
   readonly backProjection: Partial<BackProjectionOptions>
+  /** Whether detections are averaged with those of the mirrored image and put right by a shape and a pose fitted to each view. */
+  readonly refineDetections: boolean
   /** Phase 2b: HU of bone. */
   readonly boneWindow: BoneWindow
   /** A point further than this from where the shape prior has it is placed by the prior instead, mm; infinite: never. */
@@ -41,6 +43,8 @@ export interface PrepareRecipe {
   readonly fillFromPrior: boolean
   /** Whether landmarks that were taken for each other are looked for. */
   readonly findConfusions: boolean
+  /** Distinct points of this patient's bone that N′ learns beside the landmarks. */
+  readonly extraLandmarks: number
   /** Phase 2c: poses drawn evenly from the range, or from its grid. */
   readonly sampling: 'continuous' | 'grid'
   readonly range: ViewGrid
@@ -50,6 +54,8 @@ export interface PrepareRecipe {
   readonly sigmaMm: number
   /** How strongly training images are varied: 0 to 1. */
   readonly augment: number
+  /** How far they are moved in their plane, against the same: N has seen more of that than this patient's views need. */
+  readonly inPlane: number
   /** Whether landmarks get weights from the validation error. */
   readonly weights: boolean
 }
@@ -68,30 +74,36 @@ export const PREPARE_RECIPES = {
   raypose: {
     views: TALL_GRID,
     backProjection: { method: 'robust', minSupport: 0.35 },
+    refineDetections: true,
     boneWindow: OPEN_BONE_WINDOW,
     priorGateMm: 20,
     fillFromPrior: true,
     findConfusions: true,
+    extraLandmarks: 0,
     sampling: 'continuous',
     range: TRAINING_GRID,
     coverHeight: true,
     sigmaMm: 4,
-    augment: 1,
+    augment: 0.35,
+    inPlane: 0.4,
     weights: true
   },
   /** The paper in every step: K = 90, τ = 6 mm, median, [200, 500] HU, the 3,456 poses, the heat maps of its reference [1], no weights. */
   paper: {
     views: BACK_PROJECTION_GRID,
     backProjection: { method: 'median', minSupport: 0 },
+    refineDetections: false,
     boneWindow: PAPER_BONE_WINDOW,
     priorGateMm: Number.POSITIVE_INFINITY,
     fillFromPrior: false,
     findConfusions: false,
+    extraLandmarks: 0,
     sampling: 'grid',
     range: TRAINING_GRID,
     coverHeight: false,
     sigmaMm: 10.6,
     augment: 0,
+    inPlane: 0,
     weights: false
   }
 } as const satisfies Record<string, PrepareRecipe>
@@ -131,15 +143,18 @@ export function prepareDefaults(o: PrepareOptions) {
     isocenter: o.isocenter,
     views: o.views ?? recipe.views,
     backProjection: { ...recipe.backProjection, ...o.backProjection },
+    refineDetections: o.refineDetections ?? recipe.refineDetections,
     boneWindow: o.boneWindow ?? recipe.boneWindow,
     priorGateMm: o.priorGateMm ?? recipe.priorGateMm,
     fillFromPrior: o.fillFromPrior ?? recipe.fillFromPrior,
     findConfusions: o.findConfusions ?? recipe.findConfusions,
+    extraLandmarks: o.extraLandmarks ?? recipe.extraLandmarks,
     sampling: o.sampling ?? recipe.sampling,
     range: o.range ?? recipe.range,
     coverHeight: o.coverHeight ?? recipe.coverHeight,
     sigmaMm: o.sigmaMm ?? recipe.sigmaMm,
     augment: o.augment ?? recipe.augment,
+    inPlane: o.inPlane ?? recipe.inPlane,
     weights: o.weights ?? recipe.weights,
     seed: o.seed ?? 1,
     threads: o.threads ?? 2

@@ -1,20 +1,32 @@
 import { join } from 'node:path'
-import { CancelledError, type Detector, type Mat3, prepareWasmVolume, type Volume } from '@raypose/core'
+import {
+  CancelledError,
+  type Detector,
+  findHipJoints,
+  labelBones,
+  type Mat3,
+  prepareWasmVolume,
+  type Vec3,
+  type Volume
+} from '@raypose/core'
 import { createDetector, type Network } from '@raypose/network'
+import { networkAnatomy } from '../files/anatomy.js'
 import { sha256 } from '../files/hash.js'
-import { type PatientManifest, writePatient } from '../patient/bundle.js'
+import { type PatientBones, type PatientManifest, writePatient } from '../patient/bundle.js'
+import { extraLandmarks } from './extra-landmarks.js'
 import { assertCt, hashVolume, takeIn } from './intake.js'
 import { patientLandmarks } from './landmarks.js'
-import { locatePelvis } from './locate.js'
+import { locateAnatomy } from './locate.js'
 import { type PrepareOptions, prepareDefaults } from './options.js'
-import { retrain } from './retrain.js'
+import { patientNetwork, retrain } from './retrain.js'
 import { openWork } from './work.js'
 
 /**
  * Phase 2 of the paper: from a CT, alone, to a patient folder that X-rays can be registered with.
  * @param volume the CT, HU
  * @param network N of phase 1
- * @throws VolumeError for a CT that is none, has no bone, or shows no pelvis; PoseError if too few landmarks agree
+ * @throws VolumeError for a CT that is none, has no bone, or does not show the anatomy; PoseError if too few landmarks agree; ModelError for a network that
+ * does not say what it finds
  * @throws CancelledError when `signal` aborts (what was done is kept); StorageError when the folder cannot be written
  */
 export async function preparePatient(
@@ -40,16 +52,32 @@ export async function preparePatient(
   }
   assertCt(volume)
   const detector = trainedDetector(network)
+  const anatomy = networkAnatomy(network)
   const ctHash = hashVolume(volume)
   const networkHash = sha256(new Uint8Array(network.parameters.buffer))
   const settings = { ...o, out: undefined }
   const work = await openWork(join(o.out, '.preparing'), { ct: ctHash, network: networkHash, ...settings })
 
   const general = await createDetector(network, { threads: o.threads })
+  const landmarksOf = async (ct: Volume, isocenter: Vec3) => {
+    const prepared = prepareWasmVolume(ct)
+    const found = await patientLandmarks(
+      ct,
+      prepared,
+      general,
+      detector,
+      anatomy,
+      isocenter,
+      o,
+      progress,
+      check
+    )
+    return [...found, ...extraLandmarks(ct, prepared, found, detector, isocenter, o)]
+  }
   try {
     const located =
       work.located ??
-      (await locatePelvis(volume, general, detector, {
+      (await locateAnatomy(volume, general, detector, anatomy, {
         isocenter: o.isocenter,
         onProgress: progress,
         check
@@ -58,10 +86,8 @@ export async function preparePatient(
     check()
     lap('locate')
     const { isocenter } = located
-    const { volume: ct, notes } = takeIn(volume, located)
-    const landmarks =
-      work.landmarks ??
-      (await patientLandmarks(ct, prepareWasmVolume(ct), general, detector, isocenter, o, progress, check))
+    const { volume: ct, notes } = takeIn(volume, located, anatomy.name)
+    const landmarks = work.landmarks ?? (await landmarksOf(ct, isocenter))
     await work.saveLandmarks(landmarks)
     check()
     lap('landmarks')
@@ -81,6 +107,7 @@ export async function preparePatient(
     progress({ stage: 'Writing the patient', fraction: 0 })
     const beyond = landmarks.filter(l => !l.inside)
     const manifest = await writePatient(o.out, {
+      anatomy: anatomy.name,
       isocenter: [isocenter[0], isocenter[1], isocenter[2]],
       lpsFromCt: [...(located.lpsFromCt as Mat3)],
       detector: {
@@ -103,7 +130,7 @@ export async function preparePatient(
         ...notes,
         ...(beyond.length > 0
           ? [
-              `The scan ends within the pelvis: ${beyond.map(l => l.name).join(', ')} ${beyond.length === 1 ? 'lies' : 'lie'} beyond it and ${beyond.length === 1 ? 'is' : 'are'} not used.`
+              `The scan ends within the ${anatomy.name}: ${beyond.map(l => l.name).join(', ')} ${beyond.length === 1 ? 'lies' : 'lie'} beyond it and ${beyond.length === 1 ? 'is' : 'are'} not used.`
             ]
           : [])
       ],
@@ -124,17 +151,30 @@ export async function preparePatient(
       validationCurve: trained.record.validationCurve,
       worstViews: trained.worstViews,
       network: {
-        ...network,
+        ...patientNetwork(network, landmarks, o.seed),
         parameters: trained.parameters,
         provenance: { ...network.provenance, patientOf: ctHash, retrainingSteps: trained.step }
       },
-      volume: ct
+      volume: ct,
+      bones: anatomy.name === 'pelvis' ? bonesOf(ct, trained.landmarks) : null
     })
     await work.remove()
     return manifest
   } finally {
     await general.release()
   }
+}
+
+/** Voxel size of the labels of bones, mm: femurs are told from the pelvis by more. */
+const LABEL_MM = 3
+
+/** Pelvis and femurs told apart; null where the CT shows no hip. */
+function bonesOf(ct: Volume, landmarks: readonly { readonly point: Vec3 }[]): PatientBones | null {
+  const joints = findHipJoints(
+    ct,
+    landmarks.map(l => l.point)
+  )
+  return joints.length > 0 ? { labels: labelBones(ct, joints, LABEL_MM), joints } : null
 }
 
 /** The C-arm that a network was trained for. */

@@ -1,4 +1,6 @@
 import {
+  type BackProjectedPoint,
+  backProject,
   createRandom,
   createWasmRenderer,
   DEGREE,
@@ -18,7 +20,12 @@ import {
   type Volume,
   viewWeights
 } from '@raypose/core'
-import { createDetector, type Detector as LandmarkDetector, type Network } from '@raypose/network'
+import {
+  createDetector,
+  type Detector as LandmarkDetector,
+  type Network,
+  transferParameters
+} from '@raypose/network'
 import { patientLayers } from '../patient/layers.js'
 import type { PatientLandmark, PatientManifest } from '../patient/manifest.js'
 import { type TrainResult, trainNetwork } from '../training/train-network.js'
@@ -86,9 +93,14 @@ export async function retrain(
     images: validation.images.slice(0, INTERIM_VIEWS),
     points: validation.points.slice(0, INTERIM_VIEWS)
   }
-  const judge = (found: readonly Detection[][]) =>
-    accuracyOf(found, validation.points, detector.size, validation.mmPerPixel)
+  const judge = (found: readonly Detection[][]) => {
+    // Of the anatomy's own landmarks, which N knows too, so that both can be compared.
+    const own = validation.points.map(p => p.subarray(0, 2 * network.spec.landmarks))
+    const firsts = found.map(f => f.slice(0, network.spec.landmarks))
+    return accuracyOf(firsts, own, detector.size, validation.mmPerPixel)
+  }
   const before = judge(await general.detect(validation.images))
+  const start = patientNetwork(network, landmarks, o.seed)
 
   const started = performance.now()
   const curve = [...work.training.curve]
@@ -99,7 +111,7 @@ export async function retrain(
     seconds: work.training.seconds + (performance.now() - started) / 1000
   })
   const trained: TrainResult = await trainNetwork({
-    spec: network.spec,
+    spec: start.spec,
     source: {
       kind: 'patient',
       seed: o.seed,
@@ -118,7 +130,8 @@ export async function retrain(
       poolSize: POOL,
       firstViews: FIRST_VIEWS,
       freshViews: FRESH_VIEWS,
-      augment: o.augment
+      augment: o.augment,
+      inPlane: o.inPlane
     },
     steps: o.steps,
     maxSeconds: o.maxSeconds,
@@ -126,7 +139,7 @@ export async function retrain(
     learningRate: o.learningRate,
     warmUp: 30,
     averageDecay: Math.min(0.998, Math.max(0.5, 1 - 20 / o.steps)),
-    parameters: network.parameters,
+    parameters: start.parameters,
     seed: o.seed,
     checkpoint: work.checkpoint,
     validation: interim,
@@ -148,10 +161,15 @@ export async function retrain(
     onCheckpoint: (_, bytes) => work.saveCheckpoint(bytes, record())
   })
   onProgress({ stage: 'Validating', fraction: 0 })
-  const own = await createDetector({ ...network, parameters: trained.parameters }, { threads: o.threads })
+  const own = await createDetector({ ...start, parameters: trained.parameters }, { threads: o.threads })
   const found = await own.detect(validation.images).finally(() => own.release())
   const after = judge(found)
   const errors = validatedDetections(found, validation, held, detector)
+  const triangulated = backProject(
+    found,
+    held.map(v => ({ detector, cameraFromLps: poseFromView(v, isocenter) })),
+    o.backProjection
+  )
   const weights = o.weights
     ? viewWeights(errors, landmarks.length, {
         alpha: [range.alpha.from, range.alpha.to],
@@ -165,12 +183,29 @@ export async function retrain(
     after,
     landmarks: landmarks.map((l, i) => ({
       ...l,
-      validationMm: Number.isFinite(after.perLandmarkMm[i]) ? after.perLandmarkMm[i] : null,
+      ...(l.source === 'surface' ? raysOf(triangulated[i]) : {}),
+      validationMm: medianError(errors, i),
       weight: l.weight > 0 ? (weights?.overall[i] ?? 1) : 0
     })),
     ...(weights ? { viewWeights: weights.byView } : {}),
     worstViews: worstViews(errors, found, held, isocenter),
     record: record()
+  }
+}
+
+/** The network to retrain: N, with maps for the landmarks that it does not know yet. It is of this patient, no longer of the anatomy. */
+export function patientNetwork(
+  network: Network,
+  landmarks: readonly Pick<PatientLandmark, 'name'>[],
+  seed: number
+): Network {
+  const { anatomy: _, ...own } = network
+  const spec = { ...network.spec, landmarks: landmarks.length }
+  return {
+    ...own,
+    spec,
+    landmarkNames: landmarks.map(l => l.name),
+    parameters: transferParameters(network, spec, seed)
   }
 }
 
@@ -236,6 +271,20 @@ function validatedDetections(
       return [{ index, view: views[index], landmark, errorMm }]
     })
   )
+}
+
+/** How well N′'s own rays agree in 3D on a point that N does not know. */
+const raysOf = ({ rays, pairs, support, spread }: BackProjectedPoint) => ({
+  rays,
+  pairs,
+  support: Number.isFinite(support) ? support : null,
+  spreadMm: Number.isFinite(spread) ? spread : null
+})
+
+/** mm at the isocentre; null for a landmark that no view showed. */
+function medianError(errors: readonly ViewError[], landmark: number): number | null {
+  const own = errors.flatMap(e => (e.landmark === landmark ? [e.errorMm] : [])).sort((a, b) => a - b)
+  return own.length > 0 ? own[own.length >> 1] : null
 }
 
 function worstViews(

@@ -9,18 +9,21 @@ import {
 import type { EarlierView } from './results.js'
 import type { CriterionRate } from './summary.js'
 
+/** Rates that are compared: successes of all views, failures that were accepted, and successes that were rejected, of the views judged in both. */
+export type ChangedRate = 'success' | 'acceptedFailure' | 'falseAlarm'
+
 /** What changed in one measure of one method, over the views that both runs have. */
 export interface Change {
   readonly method: string
   readonly stage: 'initial' | 'final'
-  readonly what: keyof PoseErrors | 'success'
+  readonly what: keyof PoseErrors | ChangedRate
   readonly pairs: number
-  /** Medians of both runs, or for `success` the two rates. */
+  /** Medians of both runs, or the two rates. */
   readonly before: number
   readonly after: number
-  /** Mean of after − before with a 95 % interval that takes patients, not views, for independent; null for `success`. */
+  /** Mean of after − before with a 95 % interval that takes patients, not views, for independent; null for rates. */
   readonly difference: { readonly mean: number; readonly low: number; readonly high: number } | null
-  /** Two-sided: Wilcoxon's signed-rank test, or McNemar's for `success`; adjusted by Holm over all changes of a comparison. */
+  /** Two-sided: Wilcoxon's signed-rank test, or McNemar's for rates; adjusted by Holm over all changes of a comparison. */
   readonly p: number
   readonly verdict: 'better' | 'worse' | 'no more than noise'
 }
@@ -50,7 +53,7 @@ const SAME_PLACE = 0.01
 export function compareRuns(
   before: readonly EarlierView[],
   after: readonly EarlierView[],
-  criterion: Pick<CriterionRate, 'measure' | 'comparison' | 'threshold'>
+  criterion: SuccessCriterion
 ): Comparison {
   const key = (v: EarlierView) => JSON.stringify([v.patient, v.method, v.view])
   const old = new Map(before.map(v => [key(v), v]))
@@ -63,7 +66,7 @@ export function compareRuns(
     const mine = pairs.filter(p => p.after.method === method)
     return [
       ...COMPARED.flatMap(({ stage, key }) => measureChange(method, stage, key, mine)),
-      successChange(method, mine, criterion)
+      ...rateChanges(method, mine, criterion)
     ]
   })
   const adjusted = holmAdjusted(raw.map(c => c.p))
@@ -119,27 +122,45 @@ function measureChange(
   ]
 }
 
-function successChange(
+type SuccessCriterion = Pick<CriterionRate, 'measure' | 'comparison' | 'threshold'>
+
+const succeeds = (v: EarlierView, c: SuccessCriterion): boolean => {
+  const e = v.final[c.measure]
+  return e !== null && e !== undefined && (c.comparison === '<' ? e < c.threshold : e > c.threshold)
+}
+
+/** Rates of a method: of success, and where both runs say what they think of a pose, of being wrong about it. */
+function rateChanges(method: string, pairs: readonly Pair[], c: SuccessCriterion): RawChange[] {
+  const judged = pairs.filter(p => p.before.status !== null && p.after.status !== null)
+  const success = rateChange(method, 'success', pairs, v => succeeds(v, c), -1)
+  if (judged.length === 0) return [success]
+  return [
+    success,
+    rateChange(method, 'acceptedFailure', judged, v => v.status === 'accepted' && !succeeds(v, c), 1),
+    rateChange(method, 'falseAlarm', judged, v => v.status === 'rejected' && succeeds(v, c), 1)
+  ]
+}
+
+/** @param sign of more: −1 where that is better */
+function rateChange(
   method: string,
+  what: ChangedRate,
   pairs: readonly Pair[],
-  c: Pick<CriterionRate, 'measure' | 'comparison' | 'threshold'>
+  meets: (v: EarlierView) => boolean,
+  sign: 1 | -1
 ): RawChange {
-  const meets = (v: EarlierView) => {
-    const e = v.final[c.measure]
-    return e !== null && e !== undefined && (c.comparison === '<' ? e < c.threshold : e > c.threshold)
-  }
   const gained = pairs.filter(p => !meets(p.before) && meets(p.after)).length
   const lost = pairs.filter(p => meets(p.before) && !meets(p.after)).length
   const rate = (which: 'before' | 'after') => pairs.filter(p => meets(p[which])).length / pairs.length
   return {
     method,
     stage: 'final',
-    what: 'success',
+    what,
     pairs: pairs.length,
     before: rate('before'),
     after: rate('after'),
     difference: null,
     p: mcnemarExact(gained, lost),
-    direction: lost - gained
+    direction: sign * (gained - lost)
   }
 }

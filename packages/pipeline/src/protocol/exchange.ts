@@ -15,7 +15,7 @@ import { readJson } from '../files/read-bytes.js'
 import type { OnProgress } from '../types.js'
 import { rowOf } from './methods.js'
 import type { PatientSource } from './patients.js'
-import type { ProtocolRow } from './rows.js'
+import { type ProtocolRow, UNJUDGED } from './rows.js'
 import type { Protocol } from './schema.js'
 import { openStage } from './stage.js'
 
@@ -48,7 +48,7 @@ export async function exportViews(
         stage: `Exporting ${stage.views.length} views of each of ${sources.length} patients`,
         fraction: (p + view / stage.views.length) / sources.length
       })
-      const image = stage.xray(view)
+      const image = await stage.xray(view)
       const { detector } = stage
       const geometry = { detector, intensity: 'log', bright: 'attenuation' } as const
       const path = join(folder, fileOf(view))
@@ -153,7 +153,7 @@ export async function measureImported(
           initialPose: found(pose?.initialCameraFromLps),
           finalPose: found(pose?.cameraFromLps),
           initialProbability: null,
-          probability: null,
+          ...UNJUDGED,
           seconds: pose?.seconds === undefined ? {} : { total: pose.seconds },
           ...(pose?.cameraFromLps ? {} : { failure: `${imported.name} gives no pose` })
         })

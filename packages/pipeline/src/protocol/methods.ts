@@ -1,6 +1,5 @@
 import {
   ArgumentError,
-  binImage,
   CancelledError,
   composeRigid,
   DEGREE,
@@ -10,17 +9,18 @@ import {
   type Mat4,
   poseErrors,
   RayposeError,
-  type RegistrationLevel,
-  registerIntensity,
   rigid,
   type Volume
 } from '@raypose/core'
 import type { Network } from '@raypose/network'
 import type { Patient } from '../patient/bundle.js'
-import { prepareRefinement, type RefinementVolume, refineViews, workingDetector } from '../register/refine.js'
+import type { Assessment } from '../register/assessment/assess.js'
+import { prepareRefinement, type RefinementVolume } from '../register/refine.js'
 import { createRegistrar, type Registrar } from '../register/registrar.js'
+import { solveDefault } from '../register/solve.js'
 import type { Registration } from '../types.js'
-import type { ProtocolRow } from './rows.js'
+import { registerByIntensity } from './intensity.js'
+import { type Judgement, type ProtocolRow, UNJUDGED } from './rows.js'
 import type { Method, MethodRegistration, Protocol } from './schema.js'
 import { randomFor } from './seeds.js'
 import type { Stage } from './stage.js'
@@ -70,26 +70,19 @@ export async function createWorkbench(
   const toCt = (pose: Mat4) => composeRigid(pose, turn)
   const fromCt = (pose: Mat4) => composeRigid(pose, invertRigid(turn))
 
-  const refine = async (image: Image, start: Mat4, r: Exclude<MethodRegistration, { kind: 'none' }>) => {
+  const landmarks = stage.patient?.landmarks ?? stage.targets
+  const refine = (
+    image: Image,
+    start: Mat4,
+    r: Exclude<MethodRegistration, { kind: 'none' }>
+  ): { pose: Mat4; judgement: Judgement } => {
     const { detector } = stage
-    if (r.kind === 'default')
-      return refineViews(
-        refinementVolume(),
-        [{ image, detector, hypotheses: [start], landmarks: [] }],
-        [],
-        centre
-      ).cameraFromLps
-    const working = workingDetector(detector)
-    const result = await registerIntensity({
-      image: working.factor > 1 ? binImage(image, working.factor) : image,
-      detector: working.detector,
-      start,
-      centre,
-      renderer: refinementVolume().renderer,
-      similarity: r.similarity,
-      levels: r.levels?.map(l => levelOf(l, working.detector.pixel[0]))
-    })
-    return result.cameraFromLps
+    const ct = refinementVolume()
+    if (r.kind === 'intensity')
+      return { pose: registerByIntensity(ct, { image, detector, start, centre }, r), judgement: UNJUDGED }
+    const xray = { image, detector, hypotheses: [start], landmarks: [] }
+    const { cameras, assessment } = solveDefault({ ct, landmarks, centre }, [xray], {}, {})
+    return { pose: cameras[0], judgement: judgementOf(assessment) }
   }
 
   const runMethod = async (m: Method, view: number, image: Image): Promise<MethodOutcome> => {
@@ -99,20 +92,20 @@ export async function createWorkbench(
     const whole = m.registration.kind === 'default'
     if (m.start.kind === 'network') {
       const r = await (await registrar(m, !whole)).register(image, detector)
-      if (m.registration.kind !== 'bobyqa')
+      const initial = { initialPose: toCt(r.initialPose), initialProbability: r.initial.confidence.value }
+      if (m.registration.kind !== 'intensity')
         return {
-          initialPose: toCt(r.initialPose),
+          ...initial,
           finalPose: toCt(r.finalPose),
-          ...probabilitiesOf(r),
+          ...judgementOf(r.assessment),
           seconds: { ...secondsOf(r), total: since(started) }
         }
       const mark = performance.now()
-      const finalPose = await refine(image, r.initialPose, m.registration)
+      const { pose, judgement } = refine(image, r.initialPose, m.registration)
       return {
-        initialPose: toCt(r.initialPose),
-        finalPose: toCt(finalPose),
-        initialProbability: probabilitiesOf(r).initialProbability,
-        probability: null,
+        ...initial,
+        finalPose: toCt(pose),
+        ...judgement,
         seconds: { ...secondsOf(r), refine: since(mark), total: since(started) }
       }
     }
@@ -125,20 +118,22 @@ export async function createWorkbench(
       random: randomFor(stage.seed, JSON.stringify(m.start), stage.name, view)
     })
     const mark = performance.now()
-    const finalPose =
-      m.registration.kind === 'none' ? start : toCt(await refine(image, fromCt(start), m.registration))
+    const { pose, judgement } =
+      m.registration.kind === 'none'
+        ? { pose: fromCt(start), judgement: UNJUDGED }
+        : refine(image, fromCt(start), m.registration)
     return {
       initialPose: start,
-      finalPose,
+      finalPose: m.registration.kind === 'none' ? start : toCt(pose),
       initialProbability: null,
-      probability: null,
+      ...judgement,
       seconds: { refine: since(mark), total: since(started) }
     }
   }
 
   return {
     async run(view, methods) {
-      const image = stage.xray(view)
+      const image = await stage.xray(view)
       const rows: ProtocolRow[] = []
       for (const name of methods) {
         const outcome = await runMethod(protocol.methods[name], view, image).catch(failed)
@@ -154,13 +149,10 @@ export async function createWorkbench(
   }
 }
 
-type Level = NonNullable<Extract<MethodRegistration, { kind: 'bobyqa' }>['levels']>[number]
-
-interface MethodOutcome {
+interface MethodOutcome extends Judgement {
   readonly initialPose: Mat4 | null
   readonly finalPose: Mat4 | null
   readonly initialProbability: number | null
-  readonly probability: number | null
   readonly seconds: Readonly<Record<string, number>>
   readonly failure?: string
 }
@@ -172,7 +164,7 @@ function failed(error: unknown): MethodOutcome {
     initialPose: null,
     finalPose: null,
     initialProbability: null,
-    probability: null,
+    ...UNJUDGED,
     seconds: {},
     failure: error.message
   }
@@ -198,7 +190,10 @@ export function rowOf(stage: Stage, method: string, view: number, outcome: Metho
     initial: errors(outcome.initialPose),
     final: errors(outcome.finalPose),
     initialProbability: outcome.initialProbability,
+    status: outcome.status,
     probability: outcome.probability,
+    probabilityTreAbove2mm: outcome.probabilityTreAbove2mm,
+    probabilityTreAbove10mm: outcome.probabilityTreAbove10mm,
     seconds: outcome.seconds,
     ...(outcome.failure === undefined ? {} : { failure: outcome.failure })
   }
@@ -206,16 +201,6 @@ export function rowOf(stage: Stage, method: string, view: number, outcome: Metho
 
 /** Round where it was round in the protocol. */
 const degrees = (radians: number) => Number((radians / DEGREE).toFixed(9))
-
-const levelOf = (l: Level, pixelMm: number): RegistrationLevel => ({
-  binning: Math.max(1, Math.round(l.pixelMm / pixelMm)),
-  bounds: { rotation: l.rotationDeg * DEGREE, inPlane: l.inPlaneMm, depth: l.depthMm },
-  supersampling: l.supersampling,
-  rhoBegin: l.rhoBegin,
-  rhoEnd: l.rhoEnd,
-  maxEvaluations: l.maxEvaluations,
-  similarity: l.similarity
-})
 
 /** The prepared patient with the parts that a method takes from elsewhere. */
 function systemOf(stage: Stage, { system }: Method, general?: Network | null): Patient {
@@ -249,10 +234,12 @@ function systemOf(stage: Stage, { system }: Method, general?: Network | null): P
 const secondsOf = (r: Registration): Record<string, number> =>
   Object.fromEntries(Object.entries(r.timings).filter(([, s]) => typeof s === 'number'))
 
-/** The probabilities of success that a registration states of its two poses, where it does. */
-const probabilitiesOf = (r: Registration): Pick<MethodOutcome, 'initialProbability' | 'probability'> => ({
-  initialProbability: r.initial.confidence.value,
-  probability: r.assessment.probability
+/** What a registration says of its final pose. */
+const judgementOf = (a: Assessment): Judgement => ({
+  status: a.status,
+  probability: a.probability,
+  probabilityTreAbove2mm: a.probabilityTreAbove2mm,
+  probabilityTreAbove10mm: a.probabilityTreAbove10mm
 })
 
 function asInt16(volume: Volume): Volume<Int16Array> {

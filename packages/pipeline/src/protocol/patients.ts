@@ -35,10 +35,22 @@ const landmarkFile = z.object({
  * @throws FileNotFoundError; ArgumentError for a folder without a patient; FileFormatError for landmarks that are none
  */
 export async function findPatients(folder: string): Promise<PatientSource[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(error => {
-    throw fileError(folder, error)
-  })
-  const files = entries.filter(e => !e.isDirectory() && !e.name.startsWith('.')).map(e => e.name)
+  const names = (
+    await readdir(folder).catch(error => {
+      throw fileError(folder, error)
+    })
+  ).filter(name => !name.startsWith('.'))
+  // By what a link leads to: sets of patients are often put together from links.
+  const entries = await Promise.all(
+    names.map(async name => ({
+      name,
+      folder: await stat(join(folder, name)).then(
+        s => s.isDirectory(),
+        () => false
+      )
+    }))
+  )
+  const files = entries.filter(e => !e.folder).map(e => e.name)
   if (files.includes(MANIFEST)) return [await source(nameOf(folder), null, folder, null)]
   const found: PatientSource[] = []
   const landmarksOf = (name: string) =>
@@ -49,7 +61,7 @@ export async function findPatients(folder: string): Promise<PatientSource[]> {
     const name = file.slice(0, -ending.length)
     found.push(await source(name, join(folder, file), null, landmarksOf(name)))
   }
-  for (const { name } of entries.filter(e => e.isDirectory() && !e.name.startsWith('.'))) {
+  for (const { name } of entries.filter(e => e.folder)) {
     const path = join(folder, name)
     const within = await readdir(path)
     if (within.length === 0) continue

@@ -1,6 +1,8 @@
 import { FileFormatError, type PoseErrors } from '@raypose/core'
 import { z } from 'zod'
 import { readJson } from '../files/read-bytes.js'
+import type { RegistrationStatus } from '../register/assessment/assess.js'
+import { STATUSES } from './honesty.js'
 import type { ProtocolRow } from './rows.js'
 import type { ProtocolRun, RunPatient } from './run-protocol.js'
 import { MEASURE_KEYS } from './schema.js'
@@ -50,7 +52,16 @@ const PLACE = ['patient', 'method', 'view', 'alphaDeg', 'betaDeg', 'gammaDeg', '
 const ERRORS = (['initial', 'final'] as const).flatMap(which =>
   MEASURE_KEYS.map(key => ({ which, key, column: `${which}.${key}` }))
 )
-const LAST = ['initialProbability', 'probability', 'initialSeconds', 'seconds', 'failure']
+const LAST = [
+  'initialProbability',
+  'status',
+  'probability',
+  'probabilityTreAbove2mm',
+  'probabilityTreAbove10mm',
+  'initialSeconds',
+  'seconds',
+  'failure'
+]
 
 /** Columns of the table of views, in JSON and CSV alike: errors in mm and degrees. */
 export const RESULT_COLUMNS: readonly string[] = [...PLACE, ...ERRORS.map(e => e.column), ...LAST]
@@ -73,7 +84,10 @@ export function resultRow(r: ProtocolRow): (string | number | null)[] {
     r.visible,
     ...ERRORS.map(({ which, key }) => rounded(r[which]?.[key])),
     rounded(r.initialProbability),
+    r.status,
     rounded(r.probability),
+    rounded(r.probabilityTreAbove2mm),
+    rounded(r.probabilityTreAbove10mm),
     rounded(total === undefined ? null : total - refine),
     rounded(total),
     r.failure ?? null
@@ -141,6 +155,8 @@ export interface EarlierView {
   readonly place: readonly (number | null)[]
   readonly initial: Partial<Record<keyof PoseErrors, number | null>>
   readonly final: Partial<Record<keyof PoseErrors, number | null>>
+  /** What it said of its final pose; null where it said nothing, or the file is of before it did. */
+  readonly status: RegistrationStatus | null
 }
 
 const resultsFile = z.object({
@@ -184,7 +200,8 @@ export function viewsOf(
       view: Number(value(row, 'view')),
       place: PLACE.slice(3, 9).map(c => number(value(row, c))),
       initial: errors('initial'),
-      final: errors('final')
+      final: errors('final'),
+      status: STATUSES.find(s => s === value(row, 'status')) ?? null
     }
   })
 }

@@ -2,9 +2,30 @@ import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FileFormatError, type Mat4, type PoseErrors } from '@raypose/core'
 import { writeFileAtomic } from '../files/atomic.js'
+import type { RegistrationStatus } from '../register/assessment/assess.js'
+
+/** What a system says of its final pose; all null where it says nothing. */
+export interface Judgement {
+  readonly status: RegistrationStatus | null
+  /** Probability that it is a success. */
+  readonly probability: number | null
+  /** Probabilities that its TRE is beyond 2 and 10 mm. */
+  readonly probabilityTreAbove2mm: number | null
+  readonly probabilityTreAbove10mm: number | null
+}
+
+export const UNJUDGED: Judgement = {
+  status: null,
+  probability: null,
+  probabilityTreAbove2mm: null,
+  probabilityTreAbove10mm: null
+}
+
+/** Changes with what a row holds: rows of before are done again. */
+export const ROW_FORMAT = 2
 
 /** One method on one view of one patient. */
-export interface ProtocolRow {
+export interface ProtocolRow extends Judgement {
   readonly patient: string
   readonly method: string
   /** Place among the patient's views, from 0. */
@@ -22,9 +43,8 @@ export interface ProtocolRow {
   /** Errors of both poses at the targets; null where there is no pose. */
   readonly initial: PoseErrors | null
   readonly final: PoseErrors | null
-  /** What the system itself gives as the probability that its initial and its final pose is a success; null where it says nothing. */
+  /** What the system itself gives as the probability that its initial pose is a success; null where it says nothing. */
   readonly initialProbability: number | null
-  readonly probability: number | null
   /** Seconds of each part; `total` from X-ray to pose. */
   readonly seconds: Readonly<Record<string, number>>
   /** Why there is no pose. */

@@ -1,12 +1,14 @@
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
-import { ArgumentError, CancelledError } from '@raypose/core'
+import { ArgumentError, CancelledError, XRAY_PRESETS } from '@raypose/core'
+import { assertAnatomy, networkAnatomy } from '../files/anatomy.js'
 import { sha256 } from '../files/hash.js'
+import { readModel } from '../files/model.js'
 import type { OnProgress } from '../types.js'
 import { VERSION } from '../version.js'
-import { ctFingerprint, type PatientSource } from './patients.js'
+import type { PatientSource } from './patients.js'
 import { needsPreparation, type PreparationOptions, preparedSource } from './preparations.js'
-import { appendRow, type ProtocolRow, readRows, sortedRows } from './rows.js'
+import { appendRow, type ProtocolRow, ROW_FORMAT, readRows, sortedRows } from './rows.js'
 import type { Protocol } from './schema.js'
 import { openStage } from './stage.js'
 import { runViews } from './view-lanes.js'
@@ -52,7 +54,7 @@ export interface ProtocolRun {
  * Runs a protocol over patients: prepares those that have to be, then registers every view with every method. Each row is on disk
  * before the next view begins; the same call goes on where an earlier one ended, and gives the same figures, because every view draws
  * from a generator of its own. Rows of other conditions (CT, preparation, X-rays, method, version) are not mixed in.
- * @throws ArgumentError without a patient or method; CancelledError through `signal`; as the preparation and the readers
+ * @throws ArgumentError without a patient or method; ModelError for a network or a prepared patient of another anatomy than the protocol's; CancelledError through `signal`; as the preparation and the readers
  */
 export async function runProtocol(
   protocol: Protocol,
@@ -70,6 +72,9 @@ export async function runProtocol(
         'Run the same command again to go on where it stopped.'
       )
   }
+  // Before the work of a preparation, and of all views.
+  if (usesGeneral(protocol) || sources.some(s => s.bundle === null && needsPreparation(protocol)))
+    assertAnatomy(networkAnatomy(await readModel(options.model)).name, protocol.anatomy, 'The network')
   const ready: PatientSource[] = []
   for (const source of sources) {
     check()
@@ -89,13 +94,15 @@ export async function runProtocol(
     const stage = await openStage(source, protocol)
     stage.dispose()
     const { name, views } = stage
+    if (stage.patient && needsPreparation(protocol))
+      assertAnatomy(stage.patient.manifest.anatomy, protocol.anatomy, `The prepared patient ${name}`)
     const patient: RunPatient = {
       name,
       views: views.length,
       targets: stage.targets.length,
       targetKind: stage.targetKind,
       bundleSha256: stage.patient?.sha256 ?? null,
-      ctSha256: await ctFingerprint(source.ct ?? join(source.bundle ?? '', 'ct.nrrd')),
+      ctSha256: stage.ctSha256,
       source
     }
     patients.push(patient)
@@ -121,7 +128,12 @@ export async function runProtocol(
     report()
     if (requests.length > 0)
       await runViews(
-        { source, protocol, model: usesGeneral(protocol) ? options.model : null },
+        {
+          source,
+          protocol,
+          model: usesGeneral(protocol) ? options.model : null,
+          drrs: drrFolder(options.out)
+        },
         requests,
         workers,
         async found => {
@@ -151,6 +163,9 @@ export async function runProtocol(
   }
 }
 
+/** Where a run keeps the line integrals that its X-rays are made from. */
+export const drrFolder = (out: string): string => join(out, 'drr')
+
 const usesGeneral = (p: Protocol): boolean =>
   Object.values(p.methods).some(m => m.system.network === 'general')
 
@@ -159,11 +174,14 @@ function rowsFile(protocol: Protocol, patient: RunPatient, method: string): stri
   const { geometry, views, xray, seed, surfaceTargets, methods } = protocol
   const conditions = [
     VERSION,
+    ROW_FORMAT,
     patient.ctSha256,
     patient.bundleSha256,
     patient.source.landmarks,
     patient.source.isocenter,
     { geometry, views, xray, seed, surfaceTargets },
+    // What the preset's name stands for may change.
+    XRAY_PRESETS[xray.preset],
     methods[method]
   ]
   return join(patient.name, `${method}-${sha256(JSON.stringify(conditions)).slice(0, 12)}.ndjson`)

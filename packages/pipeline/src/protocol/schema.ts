@@ -1,6 +1,14 @@
-import { type PoseErrors, SIMILARITIES, XRAY_PRESETS, type XrayPreset } from '@raypose/core'
+import {
+  MOST_FEMUR_DEGREES,
+  type PoseErrors,
+  SIMILARITIES,
+  type SimilarityByName,
+  XRAY_PRESETS,
+  type XrayPreset
+} from '@raypose/core'
 import { z } from 'zod'
 import { PREPARE_RECIPES, PROFILES, type PrepareRecipeName, type ProfileName } from '../prepare/options.js'
+import { DIFFERENTIABLE } from './differentiable.js'
 
 /** A protocol is data: what is evaluated, on which views, how. Angles in degrees, lengths in mm. */
 
@@ -46,6 +54,8 @@ const xray = z.strictObject({
       electronicNoise: number,
       exposure: z.enum(['fixed', 'automatic']),
       instruments: z.number().int().min(0),
+      /** Femurs turned about each axis by up to this. */
+      femursDeg: z.number().min(0).max(MOST_FEMUR_DEGREES),
       collimation: z.enum(['none', 'rectangle', 'circle', 'random'])
     })
     .partial()
@@ -74,7 +84,7 @@ const start = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('displaced'), treMm: positive })
 ])
 
-const similarity = z.enum(Object.keys(SIMILARITIES) as ['ncc' | 'lncc' | 'gncc'])
+const similarity = z.enum(Object.keys(SIMILARITIES) as [SimilarityByName, ...SimilarityByName[]])
 const level = z.strictObject({
   pixelMm: positive,
   rotationDeg: positive,
@@ -86,16 +96,34 @@ const level = z.strictObject({
   maxEvaluations: count.optional(),
   similarity: similarity.optional()
 })
+/** From the start alone, by one optimiser on a pyramid: what is compared in similarity × optimiser. */
+const intensity = z
+  .strictObject({
+    kind: z.literal('intensity'),
+    optimiser: z.enum(['bobyqa', 'cma-es', 'gauss-newton']).default('bobyqa'),
+    /** Default: one that suits each level. */
+    similarity: similarity.optional(),
+    levels: z.array(level).min(1).optional()
+  })
+  .superRefine(({ optimiser, ...r }, context) => {
+    if (optimiser !== 'gauss-newton') return
+    const wrong = (path: PropertyKey[]) =>
+      context.addIssue({
+        code: 'custom',
+        path,
+        message: `has no derivatives: with "gauss-newton" take one of ${DIFFERENTIABLE.join(', ')}`
+      })
+    const bad = (s: SimilarityByName | undefined) => s !== undefined && !DIFFERENTIABLE.some(d => d === s)
+    if (bad(r.similarity)) wrong(['similarity'])
+    r.levels?.forEach((l, i) => {
+      if (bad(l.similarity)) wrong(['levels', i, 'similarity'])
+    })
+  })
 const registration = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }),
   /** What `raypose register` does. */
   z.strictObject({ kind: z.literal('default') }),
-  /** BOBYQA on a pyramid from the start alone, with one similarity. */
-  z.strictObject({
-    kind: z.literal('bobyqa'),
-    similarity: similarity.optional(),
-    levels: z.array(level).min(1).optional()
-  })
+  intensity
 ])
 
 /** Parts of the prepared patient that are taken from elsewhere. */
@@ -131,6 +159,7 @@ const prepare = z
     coverHeight: z.boolean(),
     fillFromPrior: z.boolean(),
     findConfusions: z.boolean(),
+    refineDetections: z.boolean(),
     sampling: z.enum(['continuous', 'grid']),
     augment: z.number().min(0).max(1),
     weights: z.boolean(),
@@ -232,6 +261,8 @@ export type Protocol = z.infer<typeof protocolSchema>
 export type Method = Protocol['methods'][string]
 export type Start = Method['start']
 export type MethodRegistration = Method['registration']
+/** A registration by one optimiser and one similarity. */
+export type IntensityMethod = Extract<MethodRegistration, { kind: 'intensity' }>
 export type ProtocolCriterion = Protocol['criteria'][number]
 export type PublishedFigure = Protocol['figures'][number]
 export type PrepareOverrides = Protocol['prepare']

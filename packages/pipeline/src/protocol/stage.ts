@@ -1,8 +1,8 @@
+import { join } from 'node:path'
 import {
   ArgumentError,
   type Camera,
   createRandom,
-  createReferenceRenderer,
   DEGREE,
   type Detector,
   gridViews,
@@ -20,9 +20,10 @@ import {
   XRAY_PRESETS,
   type XraySettings
 } from '@raypose/core'
+import { createPatientDrrs } from '../evaluate/patient-drrs.js'
 import { readCt } from '../files/read-ct.js'
 import { openPatient, type Patient } from '../patient/bundle.js'
-import type { PatientSource } from './patients.js'
+import { ctFingerprint, type PatientSource } from './patients.js'
 import type { Protocol } from './schema.js'
 import { randomFor } from './seeds.js'
 
@@ -42,8 +43,10 @@ export interface Stage {
   readonly targetKind: 'landmarks' | 'surface'
   readonly seed: number
   camera(view: number): Camera
+  /** Of the CT that X-rays are made from: see {@link ctFingerprint}. */
+  readonly ctSha256: string
   /** The X-ray as line integrals; the same every time. */
-  xray(view: number): Image
+  xray(view: number): Promise<Image>
   /** Targets that its picture shows. */
   visibleTargets(view: number): number
   dispose(): void
@@ -54,11 +57,20 @@ const TARGET_MARGIN = 10
 /** Surface targets are left out on contours of fewer pixels: specks. */
 const LEAST_BORDER = 20
 
+export interface StageOptions {
+  /** Folder that DRRs are kept in; default: none is. */
+  readonly drrs?: string
+}
+
 /**
  * Opens a patient for evaluation.
  * @throws FileNotFoundError, FileFormatError, BundleError as the readers; ArgumentError where nothing says where the anatomy is
  */
-export async function openStage(source: PatientSource, protocol: Protocol): Promise<Stage> {
+export async function openStage(
+  source: PatientSource,
+  protocol: Protocol,
+  options: StageOptions = {}
+): Promise<Stage> {
   const patient = source.bundle === null ? null : await openPatient(source.bundle)
   const volume = source.ct === null ? patient?.volume : (await readCt(source.ct)).volume
   if (!volume)
@@ -81,7 +93,17 @@ export async function openStage(source: PatientSource, protocol: Protocol): Prom
   const settings: XraySettings = { ...XRAY_PRESETS[protocol.xray.preset], ...protocol.xray.settings }
   const views = protocolViews(protocol, heightRange(places, isocenter))
   const targets = known ?? targetsOnSurface(volume, places, protocol)
-  const renderer = createReferenceRenderer(volume)
+  const ctSha256 = await ctFingerprint(source.ct ?? join(source.bundle ?? '', 'ct.nrrd'))
+  const folder = options.drrs === undefined ? null : join(options.drrs, source.name)
+  const drrs = createPatientDrrs({
+    volume,
+    points: source.landmarks ?? places,
+    views: views.length,
+    femursDeg: protocol.anatomy === 'pelvis' ? settings.femursDeg : 0,
+    random: randomFor(protocol.seed, 'femurs', source.name, 0),
+    folder,
+    ctSha256
+  })
   const camera = (view: number): Camera => ({
     detector,
     cameraFromLps: poseFromView(views[view], isocenter, sourceToIsocenterMm)
@@ -99,10 +121,11 @@ export async function openStage(source: PatientSource, protocol: Protocol): Prom
     targetKind: known ? 'landmarks' : 'surface',
     seed: protocol.seed,
     camera,
-    xray(view) {
+    ctSha256,
+    async xray(view) {
       const random = randomFor(protocol.seed, 'xray', source.name, view)
       const reading = simulateReading(
-        renderer.render(camera(view)),
+        await drrs.drr(view, camera(view)),
         detector.pixel[0],
         settings,
         random,
@@ -115,7 +138,7 @@ export async function openStage(source: PatientSource, protocol: Protocol): Prom
         const { u, v, depth } = project(camera(view), p)
         return depth > 0 && onDetector(detector, u, v)
       }).length,
-    dispose: () => renderer.dispose()
+    dispose: () => drrs.dispose()
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Detector, type PoseErrors, type Statistics, statistics } from '@raypose/core'
+import { type Honesty, honestyOf } from './honesty.js'
 import type { ProtocolRow } from './rows.js'
 import { MEASURE_KEYS, type Protocol, type ProtocolCriterion, type PublishedFigure } from './schema.js'
 
@@ -30,6 +31,8 @@ export interface MethodSummary {
   readonly finalOfSuccesses: MeasureTable | null
   readonly initialRates: readonly CriterionRate[]
   readonly finalRates: readonly CriterionRate[]
+  /** What it said of its own poses; null for a method that says nothing. */
+  readonly honesty: Honesty | null
   /** From X-ray to initial pose, and to final pose, seconds. */
   readonly seconds: { readonly initial: Statistics | null; readonly total: Statistics | null }
 }
@@ -148,6 +151,7 @@ function summariseMethod(
     finalOfSuccesses: measureTable(rows.filter(r => isSuccess(protocol, r)).flatMap(r => r.final ?? [])),
     initialRates: rates('initial'),
     finalRates: rates('final'),
+    honesty: honestyOf(rows, r => isSuccess(protocol, r)),
     seconds: {
       initial: seconds(
         rows.map(r => (r.seconds.total === undefined ? undefined : r.seconds.total - (r.seconds.refine ?? 0)))

@@ -11,8 +11,8 @@ export interface ViewLane {
 }
 
 /** Opens a patient for evaluation, in this thread. */
-export async function openLane({ source, protocol, model }: ViewWorkerData): Promise<ViewLane> {
-  const stage = await openStage(source, protocol)
+export async function openLane({ source, protocol, model, drrs }: ViewWorkerData): Promise<ViewLane> {
+  const stage = await openStage(source, protocol, { drrs })
   const general = model === null ? null : await readModel(model)
   const bench = await createWorkbench(stage, protocol, { general })
   return {

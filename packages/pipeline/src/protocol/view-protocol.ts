@@ -8,6 +8,8 @@ export interface ViewWorkerData {
   readonly protocol: Protocol
   /** Path of N; undefined for the one that comes with Raypose, null where no method asks for it. */
   readonly model: string | null | undefined
+  /** Folder that DRRs are kept in. */
+  readonly drrs: string
 }
 
 /** Asks for some methods on one view. */

@@ -15,6 +15,8 @@ export interface BatchOptions {
   /** New views rendered for each batch; the oldest ones leave. */
   readonly freshViews: number
   readonly augment: number
+  /** In-plane moves of the images, against the full range; default 1. */
+  readonly inPlane?: number
   /**
    * For each landmark the position of its partner on the other side of the body: half of the views are then shown as in a
    * mirror, which doubles the anatomies. Left out where left and right are to be told apart by more than their side.
@@ -64,7 +66,7 @@ export function createBatchMaker(source: ViewSource, options: BatchOptions): () 
     for (let b = 0; b < batchSize; b++) {
       const taken = pooled ? drawn() : await source()
       const view = options.mirror && random.chance(0.5) ? mirrored(taken, options.mirror) : taken
-      const { image, points } = augmentView(view, random, { strength: options.augment })
+      const { image, points } = augmentView(view, random, { strength: options.augment, inPlane: options.inPlane })
       normaliseInput(spec, image.data, images, b * pixels)
       encodeTargets(spec, points, options.sigmaPixels, targets, b * bins)
     }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import {
+  type Anatomy,
   ArgumentError,
   createRandom,
   type Detector,
@@ -7,6 +8,7 @@ import {
   TRAINING_GRID,
   type ViewGrid
 } from '@raypose/core'
+import { populationAnatomy } from '../files/anatomy.js'
 import type { GridPatient } from './grid-source.js'
 import type { SourceConfig } from './messages.js'
 import { loadMember, type PopulationMember, readPopulation, TRAINING_VOXEL_MM } from './population.js'
@@ -39,10 +41,14 @@ export type OpenPart = { readonly name: string; readonly weight: number } & (
 export interface OpenPopulation {
   /** The same for every patient. */
   readonly landmarkNames: readonly string[]
+  readonly anatomy: Anatomy
   readonly parts: readonly OpenPart[]
 }
 
-export const PELVIS_NAMES = PELVIS_LANDMARKS.landmarks.map(l => `${l.name} ${l.side}`)
+const PELVIS_NAMES = PELVIS_LANDMARKS.landmarks.map(l => `${l.name} ${l.side}`)
+
+/** Of an anatomy that no file names. */
+const UNNAMED = 'anatomy'
 
 /** Views of each patient before the next one is made or read. */
 const VIEWS_PER_PHANTOM = 48
@@ -86,7 +92,13 @@ export async function openPopulation(population: Population): Promise<OpenPopula
       parts.push({ name, weight, members: members.slice(0, cut), held: members.slice(cut) })
     }
   }
-  return { landmarkNames: names ?? [], parts }
+  const annotated = parts.flatMap(p => ('phantoms' in p ? [] : [...p.members, ...p.held]))
+  const anatomy = populationAnatomy(
+    annotated.find(m => m.anatomy)?.anatomy ?? UNNAMED,
+    names ?? PELVIS_NAMES,
+    annotated
+  )
+  return { landmarkNames: anatomy.landmarkNames, anatomy, parts }
 }
 
 /** What a run's config.json says of its population. */

@@ -26,13 +26,15 @@ import {
 
 /**
  * An annotated CT. On disk: `NAME.nrrd` (or .nii, .nii.gz, .mha, or a folder NAME of DICOM slices) beside `NAME.landmarks.json`,
- * {"landmarks": [{"name": "…", "point": [x, y, z] or null}, …], "isocenter": [x, y, z]}; LPS mm; the same names in the same order
- * for every patient; the isocentre is optional, by default the mean of the landmarks.
+ * {"landmarks": [{"name": "…", "point": [x, y, z] or null}, …], "isocenter": [x, y, z], "anatomy": "…"}; LPS mm; the same names in the
+ * same order for every patient; the isocentre is optional, by default the mean of the landmarks, and so is the anatomy's name.
  */
 export interface PopulationMember {
   readonly name: string
   readonly ct: string
   readonly landmarkNames: readonly string[]
+  /** Name of the anatomy that the landmarks belong to, where the file says so. */
+  readonly anatomy?: string
   /** LPS mm; null where a landmark is not known for this patient. */
   readonly landmarks: readonly (Vec3 | null)[]
   readonly isocenter: Vec3
@@ -71,6 +73,11 @@ export async function readPopulation(folder: string): Promise<PopulationMember[]
       ...parseLandmarks(join(folder, name + SUFFIX), await readJson(join(folder, name + SUFFIX)))
     }
     const first = members[0]
+    if (first && first.anatomy !== member.anatomy)
+      throw new ArgumentError(
+        `${name} is of another anatomy (${member.anatomy ?? 'not named'}) than ${first.name} (${first.anatomy ?? 'not named'})`,
+        'Keep the patients of each anatomy in a folder of their own.'
+      )
     if (first && first.landmarkNames.join('\n') !== member.landmarkNames.join('\n'))
       throw new ArgumentError(
         `The landmarks of ${name} are not those of ${first.name}`,
@@ -84,14 +91,22 @@ export async function readPopulation(folder: string): Promise<PopulationMember[]
 export function parseLandmarks(
   file: string,
   json: unknown
-): Pick<PopulationMember, 'landmarkNames' | 'landmarks' | 'isocenter'> {
+): Pick<PopulationMember, 'landmarkNames' | 'anatomy' | 'landmarks' | 'isocenter'> {
   const bad = (what: string): never => {
     throw new ArgumentError(
       `${file}: ${what}`,
       'It should be {"landmarks": [{"name": "…", "point": [x, y, z] or null}, …]} with LPS coordinates in mm.'
     )
   }
-  const { landmarks: list, isocenter } = (json ?? {}) as { landmarks?: unknown; isocenter?: unknown }
+  const {
+    landmarks: list,
+    isocenter,
+    anatomy
+  } = (json ?? {}) as {
+    landmarks?: unknown
+    isocenter?: unknown
+    anatomy?: unknown
+  }
   if (!Array.isArray(list) || list.length === 0) return bad('there is no list of landmarks')
   const point = (p: unknown): Vec3 | null =>
     p === null
@@ -105,6 +120,7 @@ export function parseLandmarks(
   const mean = [0, 1, 2].map(k => known.reduce((s, p) => s + p[k] / known.length, 0)) as unknown as Vec3
   return {
     landmarkNames: list.map(l => String(l?.name ?? '')),
+    ...(typeof anatomy === 'string' && anatomy !== '' ? { anatomy } : {}),
     landmarks,
     isocenter: point(isocenter ?? null) ?? mean
   }

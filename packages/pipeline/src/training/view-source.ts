@@ -161,7 +161,7 @@ export function patientSource(options: {
     isocenter: options.isocenter
   }
   const { views, detector } = options
-  if (!views) return () => randomTrainingView(patient, detector, options.range, random)
+  if (!views) return () => generalTrainingView(patient, detector, { range: options.range }, random)
   let queue: View[] = []
   return () => {
     if (queue.length === 0) queue = random.shuffle([...views])
@@ -171,7 +171,7 @@ export function patientSource(options: {
 }
 
 /**
- * A view for training N: tilt drawn with a peak at its middle, where clinical views are and where phase 2 asks for
+ * A view for training: tilt drawn with a peak at its middle, where clinical views are and where phase 2 asks for
  * detections; the rest evenly.
  */
 export function generalTrainingView(
@@ -190,7 +190,7 @@ export function generalTrainingView(
   })
 }
 
-/** A view drawn from a range around the patient's isocentre. */
+/** A view drawn evenly from a range around the patient's isocentre. */
 export function randomTrainingView(
   patient: LayeredPatient,
   detector: Detector,

@@ -41,6 +41,16 @@ export interface PatchFits {
 export type PatchCorrelation = DifferentiableSimilarity & {
   /** Patch by patch, outliers and all. */
   patches(moving: Image): PatchFits
+  /** How far the patches agree about the pose; see `sandwichCovariance`. */
+  spread(moving: ImageWithDerivatives): PatchSpread
+}
+
+/** What a covariance of the pose of highest similarity is made of. */
+export interface PatchSpread {
+  /** Gauss–Newton curvature of −similarity, 6×6 row-major. */
+  readonly normal: Float64Array
+  /** Covariance of the similarity's gradient as the patches' own gradients have it, 6×6 row-major. */
+  readonly scatter: Float64Array
 }
 
 export interface PatchCorrelationOptions extends SimilarityOptions {
@@ -148,7 +158,8 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
   const s = new Float64Array(FULL)
   const evaluate = (
     derivatives: readonly Float32Array[] | null,
-    fits: PatchFits | null = null
+    fits: PatchFits | null = null,
+    each: Float64Array | null = null
   ): SimilarityModel => {
     const gradient = new Float64Array(6)
     const normal = new Float64Array(36)
@@ -173,11 +184,12 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
           }
           weightSum += s[0]
           const limit = fits ? Number.POSITIVE_INFINITY : outlier
+          const own = each?.subarray(6 * (r * across + c), 6 * (r * across + c) + 6)
           const part = addPatch(
             s,
             total,
             { floor, floorA, floorB, outlier: limit },
-            derivatives ? { gradient, normal } : null
+            derivatives ? { gradient: own ?? gradient, normal } : null
           )
           value += part
           if (fits && s[0] > 0) {
@@ -189,6 +201,7 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
         }
     }
     if (!(weightSum > 0)) return { value: 0, gradient, normal }
+    if (each) for (let i = 0; i < each.length; i++) each[i] /= weightSum
     for (let k = 0; k < 6; k++) {
       gradient[k] /= weightSum
       for (let l = 0; l <= k; l++) {
@@ -219,6 +232,13 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
     return fits
   }
 
+  const load = ({ image, derivatives }: ImageWithDerivatives) => {
+    assertSameSize(fixed, image)
+    jacobians ??= Array.from({ length: 6 }, make)
+    apply(image.data, a)
+    for (let k = 0; k < 6; k++) apply(derivatives[k], jacobians[k])
+  }
+
   return Object.assign(
     (moving: Image) => {
       assertSameSize(fixed, moving)
@@ -227,15 +247,43 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
     },
     {
       patches,
-      model({ image, derivatives }: ImageWithDerivatives) {
-        assertSameSize(fixed, image)
-        jacobians ??= Array.from({ length: 6 }, make)
-        apply(image.data, a)
-        for (let k = 0; k < 6; k++) apply(derivatives[k], jacobians[k])
-        return evaluate(derivatives)
+      spread(moving: ImageWithDerivatives) {
+        load(moving)
+        const [c, r] = whole ? [1, 1] : [columns - 1, rows - 1]
+        const each = new Float64Array(6 * c * r)
+        const { normal } = evaluate(moving.derivatives, null, each)
+        return { normal, scatter: scatterOf(each, c, r) }
+      },
+      model(moving: ImageWithDerivatives) {
+        load(moving)
+        return evaluate(moving.derivatives)
       }
     }
   )
+}
+
+/**
+ * Covariance of the sum of the patches' gradients. Patches next to each other share half of their pixels, so their products count too
+ * (Newey & West, Econometrica 1987), by Bartlett's weights, which keep the result positive; of sums over 2 × 2 independent cells these see 9/16.
+ */
+function scatterOf(each: Float64Array, columns: number, rows: number): Float64Array {
+  const out = new Float64Array(36)
+  const near = new Float64Array(6)
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) {
+      near.fill(0)
+      for (let y = Math.max(0, r - 1); y <= Math.min(rows - 1, r + 1); y++)
+        for (let x = Math.max(0, c - 1); x <= Math.min(columns - 1, c + 1); x++) {
+          const share = (y === r ? 1 : 0.5) * (x === c ? 1 : 0.5)
+          for (let k = 0; k < 6; k++) near[k] += share * each[6 * (y * columns + x) + k]
+        }
+      const o = 6 * (r * columns + c)
+      for (let k = 0; k < 6; k++)
+        for (let l = 0; l < 6; l++) out[6 * k + l] += (16 / 9) * each[o + k] * near[l]
+    }
+  for (let k = 0; k < 6; k++)
+    for (let l = 0; l < k; l++) out[6 * k + l] = out[6 * l + k] = (out[6 * k + l] + out[6 * l + k]) / 2
+  return out
 }
 
 /** A share of a patch's weight below which it is rounding. */

@@ -44,7 +44,7 @@ const LEAST_USABLE = 0.03
  * @param centre that the covariance is about, LPS mm
  */
 export function assess(
-  { evidence, covariance, cameraFromLps }: Judged,
+  { evidence, covariance, cameraFromLps, expectedTreMm }: Judged,
   centre: Vec3,
   { initialRefused = null, objections = [] }: Circumstances = {}
 ): Assessment {
@@ -60,14 +60,14 @@ export function assess(
       ...fatal,
       ...(status === 'accepted' ? [] : doubts(evidence)),
       ...(initialRefused ? [initialRefused] : []),
-      summary(evidence)
+      summary(evidence, expectedTreMm ?? evidence.expectedTreMm)
     ],
     probability: 1 - gross,
     probabilityTreAbove2mm: Math.max(gross, p.treAbove2mm),
     probabilityTreAbove10mm: gross,
     covariance: covariance && covarianceInDegrees(covariance),
     ellipsoid: covariance && errorEllipsoid(covariance, cameraFromLps, centre),
-    expectedTreMm: covariance ? evidence.expectedTreMm : null,
+    expectedTreMm,
     evidence
   }
 }
@@ -151,7 +151,10 @@ function doubts(e: RegistrationEvidence): string[] {
   return out
 }
 
-const summary = ({ similarity: [coarse, , fine], overMirror, expectedTreMm }: RegistrationEvidence): string =>
+const summary = (
+  { similarity: [coarse, , fine], overMirror }: RegistrationEvidence,
+  expectedTreMm: number
+): string =>
   `X-ray and DRR agree by ${coarse.toFixed(2)} at 6.4 mm and ${fine.toFixed(2)} at 1.6 mm, ${overMirror >= 0 ? `${overMirror.toFixed(2)} better` : `${(-overMirror).toFixed(2)} worse`} than the mirror image; ` +
   `where the pose is right, its error is expected to be ${expectedTreMm.toFixed(2)} mm.`
 

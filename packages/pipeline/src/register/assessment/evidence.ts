@@ -14,6 +14,7 @@ import {
   type Vec3
 } from '@raypose/core'
 import type { Refinement, RefinementVolume } from '../refine.js'
+import { fittedCovariance } from './fitted-covariance.js'
 import { type FitLevel, type LevelFit, levelFit } from './level-fit.js'
 import { mirrorSimilarity } from './mirror.js'
 import { noiseShare } from './noise.js'
@@ -34,7 +35,10 @@ export interface RegistrationEvidence {
   readonly movedMm: number
   /** Confident landmarks in the pictures, and the median of their distance to where the pose has them, mm on a detector at 1200 mm. */
   readonly landmarks: { readonly count: number; readonly medianMm: number } | null
-  /** What the curvature of the similarity leads to expect: RMS over the landmarks, and the shift of the centre along the first beam. */
+  /**
+   * What noise alone leads to expect, from the curvature of the similarity: RMS over the landmarks, and the shift of the centre along the
+   * first beam. The status model knows these; what is reported is {@link Judged.covariance}.
+   */
   readonly expectedTreMm: number
   readonly depthStdMm: number
   /** Least share of a picture's pixels that count. */
@@ -51,6 +55,10 @@ export interface Judged {
   readonly evidence: RegistrationEvidence
   /** 6×6 (rad, mm) about the centre in the first camera's axes; null where the images do not determine the pose. */
   readonly covariance: Float64Array | null
+  /** What that leads to expect at the landmarks, root mean square, mm; null with it. */
+  readonly expectedTreMm: number | null
+  /** What the evidence's expected errors come from: σ²·N⁻¹, N the curvature at the last level. */
+  readonly byCurvature: Float64Array | null
 }
 
 const COARSE: FitLevel = { pixelMm: 6.4, patch: 16 }
@@ -67,7 +75,7 @@ const MOST = 1000
  * @param refinement the X-rays as they were registered, and where all starts went
  * @param points landmarks, LPS mm; with fewer than four, errors are expected at points about the centre
  * @param centre what rotations turn about, LPS mm
- * @param covarianceScale what fitted covariances are multiplied with, see `STATUS_MODEL`
+ * @param covarianceScale what covariances from curvature are multiplied with, see `STATUS_MODEL`
  * @param pose if it is not the refinement's
  */
 export function registrationEvidence(
@@ -86,12 +94,15 @@ export function registrationEvidence(
   const fitsAt = (level: FitLevel) => views.map((v, i) => levelFit(ct, v, cameras[i], centre, level))
   const levels = [COARSE, MIDDLE, FINE].map(fitsAt)
   const targets = points.length >= 4 ? points : pointsAbout(centre)
-  const covariance = fittedCovariance(pose.normal, levels[2], covarianceScale)
+  const byCurvature = curvatureCovariance(pose.normal, levels[2], covarianceScale)
+  const fitted = byCurvature && fittedCovariance(ct, views, cameras, centre, FINE)
   const least = (of: (f: LevelFit) => number, fits: LevelFit[]) => Math.min(...fits.map(of))
   const [coarse, middle, fine] = levels.map(fits => least(f => f.similarity, fits))
   return {
     cameraFromLps,
-    covariance,
+    covariance: fitted,
+    expectedTreMm: fitted && Math.min(MOST, expectedTre(fitted, cameraFromLps, centre, targets)),
+    byCurvature,
     evidence: {
       similarity: [coarse, middle, fine],
       weakestQuarter: least(f => f.weakestQuarter, levels[1]),
@@ -99,10 +110,10 @@ export function registrationEvidence(
         mean(levels[0].map(f => f.similarity)) - mirrorSimilarity(ct, views, cameraFromLps, centre, COARSE),
       ...agreement(refinement, cameraFromLps, targets),
       landmarks: landmarkFit(views, cameras),
-      expectedTreMm: covariance
-        ? Math.min(MOST, expectedTre(covariance, cameraFromLps, centre, targets))
+      expectedTreMm: byCurvature
+        ? Math.min(MOST, expectedTre(byCurvature, cameraFromLps, centre, targets))
         : MOST,
-      depthStdMm: covariance ? Math.min(MOST, Math.sqrt(covariance[35])) : MOST,
+      depthStdMm: byCurvature ? Math.min(MOST, Math.sqrt(byCurvature[35])) : MOST,
       usableShare: least(f => f.usableShare, levels[2]),
       clippedShare: Math.max(...views.map(v => clippedShare(v.image))),
       noise: Math.max(...views.map(noiseShare))
@@ -119,7 +130,7 @@ function finalOf({ cameraFromLps, levels }: Refinement) {
  * With ½‖â − b̂‖² = 1 − ρ in each patch, the residuals' variance is 2·(1 − ρ) over as many pixels; the scale stands for their correlation
  * and for all that the model of noise leaves out.
  */
-function fittedCovariance(
+function curvatureCovariance(
   normal: Float64Array,
   fits: readonly LevelFit[],
   scale: number

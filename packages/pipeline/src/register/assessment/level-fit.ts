@@ -1,7 +1,6 @@
 import {
   binnedDetector,
   binWeighted,
-  coverage,
   type Mat4,
   type PatchFits,
   patchCorrelation,
@@ -9,7 +8,7 @@ import {
   type RegistrationView,
   type Vec3
 } from '@raypose/core'
-import type { RefinementVolume } from '../refine.js'
+import { coveredBy, type RefinementVolume } from '../refine.js'
 
 /** A resolution at which a pose is judged: as registration has it, see `VIEWS_LEVELS`. */
 export interface FitLevel {
@@ -48,7 +47,7 @@ export function levelFit(
   const detector = binnedDetector(view.detector, binning)
   const camera = { detector, cameraFromLps }
   const { fixed, weights } = binWeighted(view.image, view.weights, binning)
-  const covered = coverage(ct.volume, camera).data
+  const covered = coveredBy(ct, camera).data
   const both = weights ? covered.map((c, i) => c * weights[i]) : covered
   const usablePixels = both.reduce((s, w) => s + w, 0)
   const usableShare = usablePixels / both.length

@@ -1,6 +1,5 @@
 import {
   composeRigid,
-  coverage,
   type Mat4,
   mirrorDetector,
   mirroredPose,
@@ -10,7 +9,7 @@ import {
   type Vec3,
   VIEWS_LEVELS
 } from '@raypose/core'
-import type { RefinementVolume } from '../refine.js'
+import { coveredBy, type RefinementVolume } from '../refine.js'
 import { type FitLevel, levelFit } from './level-fit.js'
 
 const FLIP: Mat4 = [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
@@ -47,7 +46,7 @@ export function mirrorSimilarity(
     starts: [mirroredPose(cameraFromLps, centre)],
     centre,
     renderer: ct.levelled,
-    coverage: camera => coverage(ct.volume, camera),
+    coverage: camera => coveredBy(ct, camera),
     levels: LEVELS
   })
   const fits = mirrored.map((v, i) => levelFit(ct, v, cameras[i], centre, level))

@@ -1,0 +1,51 @@
+import {
+  binnedDetector,
+  binWeighted,
+  type Mat4,
+  patchCorrelation,
+  type RegistrationView,
+  sandwichCovariance,
+  type Vec3
+} from '@raypose/core'
+import { coveredBy, type RefinementVolume } from '../refine.js'
+import type { FitLevel } from './level-fit.js'
+
+/** As the last level of `VIEWS_LEVELS` has it: what minimised is what is asked how sure it is. */
+const OUTLIER = 0.3
+/** Source to detector that a level's pixels are for, as in `registerViews`. */
+const LEVEL_SDD = 1200
+
+/**
+ * What `sandwichCovariance` is multiplied with, measured on the real CT and a procedural patient (docs/registration.md): patches that
+ * lie apart err together where the CT's voxels or the X-ray's physics are to blame.
+ */
+export const SANDWICH_SCALE = 2
+
+/**
+ * Covariance of a pose by how far the patches of its X-rays disagree about it.
+ * @param cameras of the views
+ * @returns 6×6 row-major (rad, mm), axes of the first camera, about `centre`; null where the images do not determine the pose
+ */
+export function fittedCovariance(
+  ct: RefinementVolume,
+  views: readonly RegistrationView[],
+  cameras: readonly Mat4[],
+  centre: Vec3,
+  { pixelMm, patch }: FitLevel
+): Float64Array | null {
+  const spreads = views.flatMap((view, i) => {
+    const { sdd, pixel } = view.detector
+    const binning = Math.max(1, Math.round((pixelMm * sdd) / LEVEL_SDD / Math.max(...pixel)))
+    const camera = { detector: binnedDetector(view.detector, binning), cameraFromLps: cameras[i] }
+    const { fixed, weights } = binWeighted(view.image, view.weights, binning)
+    const covered = coveredBy(ct, camera).data
+    const both = weights ? covered.map((c, k) => c * weights[k]) : covered
+    const side = Math.min(patch, 2 * Math.floor(Math.min(fixed.width, fixed.height) / 2))
+    if (side < 4) return []
+    const measure = patchCorrelation(fixed, { weights: both, patch: side, outlier: OUTLIER })
+    const spread = measure.spread(ct.finest().renderWithDerivatives(camera, centre))
+    return [{ ...spread, cameraFromFirst: view.cameraFromFirst }]
+  })
+  const covariance = sandwichCovariance(spreads)
+  return covariance && covariance.map(x => SANDWICH_SCALE * x)
+}
