@@ -1,11 +1,12 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BundleError, createPhantom, type RayposeError } from '@raypose/core'
+import { BundleError, createPhantom, type HipJoint, type RayposeError } from '@raypose/core'
 import { compactSpec, randomParameters } from '@raypose/network'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeFileAtomic } from '../src/files/atomic.js'
-import { openPatient, writePatient } from '../src/patient/bundle.js'
+import { openPatient, type PatientBones, writePatient } from '../src/patient/bundle.js'
+import { manifestIntegrity } from '../src/patient/manifest.js'
 
 let root: string
 beforeAll(async () => {
@@ -16,7 +17,7 @@ afterAll(() => rm(root, { recursive: true, force: true }))
 const phantom = createPhantom({ seed: 4, spacing: 6, size: [55, 41, 48] })
 const spec = compactSpec(23)
 
-async function patient(name: string): Promise<string> {
+async function patient(name: string, bones?: PatientBones): Promise<string> {
   const folder = join(root, name)
   await writePatient(folder, {
     isocenter: [...phantom.isocenter],
@@ -45,7 +46,8 @@ async function patient(name: string): Promise<string> {
       pixelMm: [1.6, 1.6],
       provenance: {}
     },
-    volume: phantom.ct
+    volume: phantom.ct,
+    bones
   })
   return folder
 }
@@ -70,6 +72,30 @@ describe('patient folder', () => {
     expect(p.landmarks).toEqual(phantom.landmarks)
     expect(p.network.spec).toEqual(spec)
     expect(p.sha256).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  it('keeps its bones told apart', async () => {
+    const labels = {
+      origin: [1, 2, 3],
+      size: [3, 2, 2],
+      spacing: 3,
+      data: Uint8Array.from([0, 1, 2, 3, 0, 0, 1, 1, 2, 2, 3, 3])
+    } as const
+    const joints: HipJoint[] = [{ side: 'left', centre: [80, -20, -50], radius: 23.5, neck: [0.8, 0, -0.6] }]
+    const { bones } = await openPatient(await patient('bones', { labels, joints }))
+    expect(bones?.joints).toEqual(joints)
+    expect(bones?.labels).toEqual(labels)
+  })
+
+  it('opens as before where it was prepared before bones were told apart', async () => {
+    const folder = await patient('old')
+    const file = join(folder, 'manifest.json')
+    const { hips, integrity, ...old } = JSON.parse(await readFile(file, 'utf8'))
+    expect(hips).toEqual([])
+    expect(old.files).not.toHaveProperty('bones')
+    await writeFile(file, JSON.stringify({ ...old, integrity: manifestIntegrity(old) }))
+    const p = await openPatient(folder)
+    expect([p.bones, p.manifest.hips]).toEqual([null, []])
   })
 
   it('is refused with a byte changed, in either file', async () => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  BONE_LABELS,
   type BoneLabels,
   BundleError,
   type Detector,
@@ -179,6 +180,7 @@ const labelVolume = ({ origin, size, spacing, data }: BoneLabels): Volume<Uint8A
 })
 
 function labelsOf({ size, spacing, origin, data }: Volume): BoneLabels {
-  if (!(data instanceof Uint8Array)) throw new BundleError(`${NAMES.bones} does not hold labels`, AGAIN)
-  return { size, spacing: spacing[0], origin, data }
+  const labels = new Set<number>(Object.values(BONE_LABELS))
+  if (!data.every(x => labels.has(x))) throw new BundleError(`${NAMES.bones} does not hold labels`, AGAIN)
+  return { size, spacing: spacing[0], origin, data: Uint8Array.from(data) }
 }

@@ -79,7 +79,7 @@ export const PREPARE_RECIPES = {
     priorGateMm: 20,
     fillFromPrior: true,
     findConfusions: true,
-    extraLandmarks: 0,
+    extraLandmarks: 16,
     sampling: 'continuous',
     range: TRAINING_GRID,
     coverHeight: true,

@@ -59,21 +59,6 @@ export async function preparePatient(
   const work = await openWork(join(o.out, '.preparing'), { ct: ctHash, network: networkHash, ...settings })
 
   const general = await createDetector(network, { threads: o.threads })
-  const landmarksOf = async (ct: Volume, isocenter: Vec3) => {
-    const prepared = prepareWasmVolume(ct)
-    const found = await patientLandmarks(
-      ct,
-      prepared,
-      general,
-      detector,
-      anatomy,
-      isocenter,
-      o,
-      progress,
-      check
-    )
-    return [...found, ...extraLandmarks(ct, prepared, found, detector, isocenter, o)]
-  }
   try {
     const located =
       work.located ??
@@ -87,7 +72,15 @@ export async function preparePatient(
     lap('locate')
     const { isocenter } = located
     const { volume: ct, notes } = takeIn(volume, located, anatomy.name)
-    const landmarks = work.landmarks ?? (await landmarksOf(ct, isocenter))
+    const prepared = prepareWasmVolume(ct)
+    const own =
+      work.landmarks?.slice(0, network.spec.landmarks) ??
+      (await patientLandmarks(ct, prepared, general, detector, anatomy, isocenter, o, progress, check))
+    const bones = anatomy.name === 'pelvis' ? bonesOf(ct, own) : null
+    const landmarks = work.landmarks ?? [
+      ...own,
+      ...extraLandmarks(ct, prepared, own, detector, isocenter, o, bones?.labels)
+    ]
     await work.saveLandmarks(landmarks)
     check()
     lap('landmarks')
@@ -156,7 +149,7 @@ export async function preparePatient(
         provenance: { ...network.provenance, patientOf: ctHash, retrainingSteps: trained.step }
       },
       volume: ct,
-      bones: anatomy.name === 'pelvis' ? bonesOf(ct, trained.landmarks) : null
+      bones
     })
     await work.remove()
     return manifest

@@ -1,5 +1,6 @@
 import {
   type BoneLabels,
+  binImage,
   binnedDetector,
   binWeighted,
   type Camera,
@@ -162,9 +163,44 @@ export function refineViews(
     centre,
     renderer: ct.levelled,
     coverage: camera => comparable(ct, camera),
-    levels: task.levels ?? [...VIEWS_LEVELS, { ...POLISH, renderer: ct.finest() }]
+    levels: heldByLandmarks(
+      task.levels ?? [...VIEWS_LEVELS, { ...POLISH, renderer: ct.finest() }],
+      leastShare(ct, views, hypotheses[0])
+    )
   })
   return { ...result, views }
+}
+
+/** With this share of the picture to compare, landmarks need not hold the pose more than levels say. */
+const ENOUGH = 0.4
+/** What all landmarks missed cost at any level, in units of the similarity, for each time that {@link ENOUGH} holds the share. */
+const HOLD = 0.01
+
+/**
+ * The similarity is a mean over what can be compared, and says the less the less that is; landmarks say as much as ever. Where the field
+ * hardly meets the CT they are what holds the pose, to the last level.
+ */
+function heldByLandmarks(levels: readonly ViewsLevel[], share: number): readonly ViewsLevel[] {
+  const scarce = ENOUGH / Math.max(share, 0.01)
+  if (scarce <= 1) return levels
+  return levels.map(l => ({
+    ...l,
+    landmarkWeight: (l.landmarkWeight ?? 0) * scarce + HOLD * (scarce - 1)
+  }))
+}
+
+/** Blocks of working pixels that shares are told by. */
+const SHARE_BINNING = 4
+
+/** Least share of a picture that can be compared under a pose of the first X-ray. */
+function leastShare(ct: RefinementVolume, views: readonly RegistrationView[], pose: Mat4): number {
+  const shares = views.map(({ detector, weights, cameraFromFirst }) => {
+    const cameraFromLps = cameraFromFirst ? composeRigid(cameraFromFirst, pose) : pose
+    const { data } = coveredBy(ct, { detector: binnedDetector(detector, SHARE_BINNING), cameraFromLps })
+    const counts = weights && binImage(weights, SHARE_BINNING).data
+    return data.reduce((s, c, i) => s + c * (counts?.[i] ?? 1), 0) / data.length
+  })
+  return Math.min(...shares)
 }
 
 /** An X-ray at the resolution that registration works at, with what of it counts. */

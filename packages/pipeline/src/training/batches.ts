@@ -66,7 +66,10 @@ export function createBatchMaker(source: ViewSource, options: BatchOptions): () 
     for (let b = 0; b < batchSize; b++) {
       const taken = pooled ? drawn() : await source()
       const view = options.mirror && random.chance(0.5) ? mirrored(taken, options.mirror) : taken
-      const { image, points } = augmentView(view, random, { strength: options.augment, inPlane: options.inPlane })
+      const { image, points } = augmentView(view, random, {
+        strength: options.augment,
+        inPlane: options.inPlane
+      })
       normaliseInput(spec, image.data, images, b * pixels)
       encodeTargets(spec, points, options.sigmaPixels, targets, b * bins)
     }
