@@ -126,6 +126,30 @@ describe('raypose simulate', () => {
     expect(Array.from(image.data, Math.round)).toEqual(Array.from(expected.image.data))
   })
 
+  it('leaves the femurs of a preset where they are, and says so, but refuses to be asked for what it cannot do', async () => {
+    const worst = await raypose(...common, '--preset', 'worst', '--out', 'still.png', '--json')
+    expect(JSON.parse(worst.stdout)).toMatchObject({
+      applied: { femursDeg: null },
+      notes: [expect.stringContaining('--landmarks')]
+    })
+    const asked = await raypose(...common, '--femurs', '15', '--out', 'moved.png')
+    expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining('hips')])
+    const landmarks = {
+      landmarks: Array.from({ length: 23 }, (_, i) => ({ point: [i, 2 * (i % 5), i % 7] }))
+    }
+    writeFileSync(join(folder, 'none.landmarks.json'), JSON.stringify(landmarks))
+    const none = await raypose(
+      ...common,
+      '--femurs',
+      '15',
+      '--landmarks',
+      'none.landmarks.json',
+      '--out',
+      'm.png'
+    )
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('femoral head')])
+  })
+
   it('changes settings, places instruments, and says so', async () => {
     const instruments = [{ kind: 'screw', from: [-20, 0, 0], to: [20, 0, 0], diameterMm: 7 }]
     writeFileSync(join(folder, 'screws.json'), JSON.stringify(instruments))

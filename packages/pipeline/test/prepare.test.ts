@@ -2,7 +2,16 @@ import { fork } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createPhantom, poseErrors, XrayError } from '@raypose/core'
+import {
+  boneSurface,
+  createPhantom,
+  distance,
+  nearestPoint,
+  OPEN_BONE_WINDOW,
+  pointCells,
+  poseErrors,
+  XrayError
+} from '@raypose/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 // From dist: training runs in worker files of its own there.
 import {
@@ -12,7 +21,8 @@ import {
   openPatient,
   type Patient,
   preparePatient,
-  readModel
+  readModel,
+  withoutExtras
 } from '../dist/index.js'
 
 const phantom = createPhantom({ seed: 31, spacing: 2, size: [164, 123, 144] })
@@ -58,7 +68,7 @@ describe('from a CT to a registered X-ray', () => {
     const { viewWeights, landmarks } = patient.manifest
     expect(viewWeights?.weights).toHaveLength(9)
     const all = viewWeights!.weights.flat()
-    expect(all).toHaveLength(9 * 23)
+    expect(all).toHaveLength(9 * landmarks.length)
     for (const w of all) expect(w > 0 && w <= 1).toBe(true)
     expect(new Set(landmarks.map(l => l.weight)).size).toBeGreaterThan(15)
     expect(landmarkWeights(patient)).toEqual(patient.weights)
@@ -68,10 +78,26 @@ describe('from a CT to a registered X-ray', () => {
 
   it('finds the isocentre and landmarks near the true ones', () => {
     phantom.isocenter.forEach((x, i) => expect(Math.abs(patient.isocenter[i] - x)).toBeLessThan(15))
-    const errors = patient.landmarks
-      .map((p, i) => Math.hypot(...p.map((x, k) => x - phantom.landmarks[i][k])))
+    const errors = withoutExtras(patient)
+      .landmarks.map((p, i) => Math.hypot(...p.map((x, k) => x - phantom.landmarks[i][k])))
       .sort((a, b) => a - b)
     expect(errors[11]).toBeLessThan(12)
+  })
+
+  it('adds distinct points of the bone, each with what its own rays say', () => {
+    const extra = patient.manifest.landmarks.filter(l => l.source === 'surface')
+    expect(extra.length).toBeGreaterThan(4)
+    expect(patient.network.spec.landmarks).toBe(23 + extra.length)
+    const bone = pointCells(boneSurface(patient.volume, { window: OPEN_BONE_WINDOW }))
+    const own = withoutExtras(patient)
+    expect(own.landmarks).toHaveLength(23)
+    expect(own.viewWeights?.weights.every(w => w.length === 23)).toBe(true)
+    for (const l of extra) {
+      expect(nearestPoint(bone, l.point, 1)?.distance).toBeLessThan(0.01)
+      expect(l.validationMm).toBeGreaterThan(0)
+      for (const p of own.landmarks) expect(distance(p, l.point)).toBeGreaterThan(17.9)
+    }
+    expect(extra.filter(l => l.spreadMm !== null).length).toBeGreaterThan(extra.length / 2)
   })
 
   it('registers hidden views within the success threshold, measured at landmarks it never saw', async () => {
@@ -136,7 +162,7 @@ describe('a preparation that is killed', () => {
     await expect(openPatient(out)).rejects.toMatchObject({ code: 'bundle' })
     const last = await run(null)
     expect(last[0]).toMatch(/^Retraining/)
-    expect((await openPatient(out)).manifest.landmarks).toHaveLength(23)
+    expect(withoutExtras(await openPatient(out)).landmarks).toHaveLength(23)
     // Four processes, each with its own start and training threads.
   }, 300_000)
 })

@@ -18,10 +18,11 @@ import {
   surfaceTargets,
   type Vec3,
   type View,
+  type Volume,
   XRAY_PRESETS,
   type XrayPreset
 } from '@raypose/core'
-import type { Patient } from '../patient/bundle.js'
+import { withoutExtras } from '../patient/bundle.js'
 import type { Registrar } from '../register/registrar.js'
 import type { EvaluatedView, Evaluation, OnProgress, Registration } from '../types.js'
 import { VERSION } from '../version.js'
@@ -58,16 +59,17 @@ export async function evaluatePatient(registrar: Registrar, options: EvaluateOpt
   const { patient } = registrar
   const { preset = 'paper', seed = 1 } = options
   const started = performance.now()
-  const targets = options.targets ?? defaultTargets(patient, seed)
+  const { landmarks } = withoutExtras(patient)
+  const targets = options.targets ?? defaultTargets(patient.volume, landmarks, seed)
   const views = evaluationViews(
-    heightRange(patient.landmarks, patient.isocenter),
+    heightRange(landmarks, patient.isocenter),
     options.views,
     createRandom(seed + 4242)
   )
   const { femursDeg } = XRAY_PRESETS[preset]
   const drrs = createPatientDrrs({
     volume: patient.volume,
-    points: patient.landmarks,
+    points: landmarks,
     views: views.length,
     femursDeg,
     random: createRandom(seed + 9797)
@@ -183,10 +185,10 @@ const viewsName = (count: number): string =>
       ? "27 of the paper's 81 views, a Latin square"
       : `${count} random views of the paper's range`
 
-function defaultTargets(patient: Patient, seed: number): Vec3[] {
-  const low = [0, 1, 2].map(k => Math.min(...patient.landmarks.map(p => p[k])) - TARGET_MARGIN)
-  const high = [0, 1, 2].map(k => Math.max(...patient.landmarks.map(p => p[k])) + TARGET_MARGIN)
-  return surfaceTargets(patient.volume, SURFACE_TARGETS, seed, {
+function defaultTargets(volume: Volume, landmarks: readonly Vec3[], seed: number): Vec3[] {
+  const low = [0, 1, 2].map(k => Math.min(...landmarks.map(p => p[k])) - TARGET_MARGIN)
+  const high = [0, 1, 2].map(k => Math.max(...landmarks.map(p => p[k])) + TARGET_MARGIN)
+  return surfaceTargets(volume, SURFACE_TARGETS, seed, {
     within: { min: low as unknown as Vec3, max: high as unknown as Vec3 },
     minBorderPixels: 20
   })

@@ -72,6 +72,20 @@ export function landmarkWeights(patient: Patient, view?: Pick<View, 'alpha' | 'g
   return weightsForView(patient.viewWeights, view).map((w, i) => (patient.weights[i] > 0 ? w : 0))
 }
 
+/** The patient with the landmarks of its anatomy alone, without the points that only this patient's network knows. */
+export function withoutExtras(patient: Patient): Patient {
+  const { manifest, viewWeights } = patient
+  const own = <T>(list: readonly T[]): T[] =>
+    list.filter((_, i) => manifest.landmarks[i].source !== 'surface')
+  return {
+    ...patient,
+    manifest: { ...manifest, landmarks: own(manifest.landmarks) },
+    landmarks: own(patient.landmarks),
+    weights: own(patient.weights),
+    viewWeights: viewWeights && { ...viewWeights, weights: viewWeights.weights.map(own) }
+  }
+}
+
 /** What {@link writePatient} is given: the manifest less what it adds itself. */
 export type PatientParts = Omit<
   PatientManifest,

@@ -13,7 +13,7 @@ import {
   type Volume
 } from '@raypose/core'
 import type { Network } from '@raypose/network'
-import type { Patient } from '../patient/bundle.js'
+import { type Patient, withoutExtras } from '../patient/bundle.js'
 import type { Assessment } from '../register/assessment/assess.js'
 import { prepareRefinement, type RefinementVolume } from '../register/refine.js'
 import { createRegistrar, type Registrar } from '../register/registrar.js'
@@ -204,8 +204,8 @@ const degrees = (radians: number) => Number((radians / DEGREE).toFixed(9))
 
 /** The prepared patient with the parts that a method takes from elsewhere. */
 function systemOf(stage: Stage, { system }: Method, general?: Network | null): Patient {
-  const { patient, source } = stage
-  if (!patient)
+  const { source } = stage
+  if (!stage.patient)
     throw new ArgumentError(
       `The patient ${stage.name} is not prepared, and the method starts from a network`,
       'Prepare it, or choose methods with a given start.'
@@ -218,11 +218,13 @@ function systemOf(stage: Stage, { system }: Method, general?: Network | null): P
     )
   if (system.network === 'general' && !general)
     throw new ArgumentError('A method asks for the general network, and none was given', 'Give --model.')
+  const ofN = system.network === 'general' && general ? general : null
+  const patient = ofN ? withoutExtras(stage.patient) : stage.patient
   return {
     ...patient,
-    network: system.network === 'general' && general ? general : patient.network,
-    landmarks:
-      system.landmarks === 'reference' && reference ? reference.filter(p => p !== null) : patient.landmarks,
+    network: ofN ?? patient.network,
+    // Extra points have no reference: they stay where they are.
+    landmarks: patient.landmarks.map((p, i) => (system.landmarks === 'reference' && reference?.[i]) || p),
     ...(system.weights === 'equal'
       ? // One without weight is not to be used at all.
         { weights: patient.weights.map(w => (w > 0 ? 1 : 0)), viewWeights: null }

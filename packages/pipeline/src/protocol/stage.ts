@@ -22,7 +22,7 @@ import {
 } from '@raypose/core'
 import { createPatientDrrs } from '../evaluate/patient-drrs.js'
 import { readCt } from '../files/read-ct.js'
-import { openPatient, type Patient } from '../patient/bundle.js'
+import { openPatient, type Patient, withoutExtras } from '../patient/bundle.js'
 import { ctFingerprint, type PatientSource } from './patients.js'
 import type { Protocol } from './schema.js'
 import { randomFor } from './seeds.js'
@@ -76,7 +76,7 @@ export async function openStage(
   if (!volume)
     throw new ArgumentError(`The patient ${source.name} has neither a CT nor a preparation`, 'Give one.')
   const known = source.landmarks?.filter(p => p !== null) ?? null
-  const places = known ?? patient?.landmarks
+  const places = known ?? (patient && withoutExtras(patient).landmarks)
   const isocenter = source.isocenter ?? patient?.isocenter
   if (!places || !isocenter)
     throw new ArgumentError(

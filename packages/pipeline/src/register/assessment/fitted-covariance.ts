@@ -47,5 +47,5 @@ export function fittedCovariance(
     return [{ ...spread, cameraFromFirst: view.cameraFromFirst }]
   })
   const covariance = sandwichCovariance(spreads)
-  return covariance && covariance.map(x => SANDWICH_SCALE * x)
+  return covariance?.map(x => SANDWICH_SCALE * x) ?? null
 }
