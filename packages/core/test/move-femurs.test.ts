@@ -15,7 +15,7 @@ import { sampleTrilinear, type Volume } from '../src/volume/volume.js'
 
 const SEED = 21
 /** Between bones nearer than this to each other, mm, flesh has nowhere to go; so have joints. */
-const GAP = 15
+const GAP = 25
 const still = { flexion: 0, abduction: 0, rotation: 0 }
 
 let phantom: Phantom

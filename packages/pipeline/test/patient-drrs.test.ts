@@ -48,8 +48,8 @@ describe('the X-rays of a patient whose femurs move', () => {
       Math.max(...a.data.slice(from * 60, to * 60).map((x, i) => Math.abs(x - b.data[from * 60 + i])))
     expect(change(as, moved, 0, 47)).toBeGreaterThan(0.2)
     expect(change(moved, other, 0, 47)).toBeGreaterThan(0.2)
-    // The upper rim of the picture shows the iliac wings and the spine: nothing moves there.
-    expect(change(as, moved, 0, 8)).toBeLessThan(0.02)
+    // The upper rim of the picture shows iliac wings, spine and belly: next to nothing moves there.
+    expect(change(as, moved, 0, 8)).toBeLessThan(change(as, moved, 24, 47) / 4)
     moving.dispose()
     still.dispose()
   })

@@ -20,6 +20,7 @@ import {
   type LooseFemurs,
   looseFemurs,
   type Mat4,
+  noiseShareIn,
   noiseWeights,
   prepareWasmVolume,
   type RegistrationView,
@@ -216,19 +217,20 @@ export function workingView(x: RefinedXray, points: readonly Vec3[]): Registrati
   }
 }
 
+/** A border of which noise is less than this share of its variance shows something: the thick of a patient beside air, no blade. */
+const BLADE_NOISE = 0.1
+
 /**
  * What of an X-ray at working resolution counts: what lies within the collimator, by how little noise it has. Behind the blades hardly a photon
  * arrives; the logarithm of that is noise a hundred times as strong as all structure, which the similarity would take its scale from.
  */
 function whatCounts(image: Image, unclipped: Float32Array | undefined): Image {
   const { mask, share } = exposedField(image)
-  const field = image.data.map((_, i) => (unclipped?.[i] ?? 1) * (share > LEAST_FIELD ? mask[i] : 1))
+  const blades = share < 1 && noiseShareIn(image, i => mask[i] === 0) > BLADE_NOISE
+  const field = image.data.map((_, i) => (unclipped?.[i] ?? 1) * (blades ? mask[i] : 1))
   const { data: noise } = noiseWeights(image, { weights: field })
   return { ...image, data: field.map((w, i) => w * noise[i]) }
 }
-
-/** A field smaller than this share of the picture is not believed. */
-const LEAST_FIELD = 0.05
 
 /** The detector binned to the pixels that registration works at. */
 export function workingDetector(detector: Detector): { factor: number; detector: Detector } {
