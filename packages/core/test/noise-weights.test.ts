@@ -7,7 +7,7 @@ import { femurShadow, looseFemurs } from '../src/hips/femur-shadow.js'
 import type { HipJoint } from '../src/hips/hip-joints.js'
 import type { Image } from '../src/image/image.js'
 import { createRandom } from '../src/random/random.js'
-import { noiseWeights } from '../src/registration/noise-weights.js'
+import { noiseShareIn, noiseWeights } from '../src/registration/noise-weights.js'
 
 const WIDTH = 80
 const HEIGHT = 60
@@ -26,8 +26,7 @@ describe('weights by noise', () => {
     const { data } = noiseWeights(image, { radius: 7 })
     const mean = (from: number, to: number) => {
       let [sum, n] = [0, 0]
-      for (let y = 0; y < HEIGHT; y++)
-        for (let x = from; x < to; x++, n++) sum += data[y * WIDTH + x]
+      for (let y = 0; y < HEIGHT; y++) for (let x = from; x < to; x++, n++) sum += data[y * WIDTH + x]
       return sum / n
     }
     expect(mean(0, 40)).toBeGreaterThan(0.98)
@@ -49,6 +48,29 @@ describe('weights by noise', () => {
     const at = (w: Image) => w.data[30 * WIDTH + 72]
     expect(at(noiseWeights(noisy, { weights: inField.data }))).toBeGreaterThan(0.5)
     expect(noiseWeights(noisy, { weights: inField.data }).data[30 * WIDTH + 20]).toBeLessThan(0.02)
+  })
+})
+
+describe('the share of noise', () => {
+  it('is that of its variance in all', () => {
+    const random = createRandom(3)
+    const image = picture((x, y) =>
+      x < 40 ? 2 * Math.sin(x / 12) + 0.1 * random.normal() : 0.3 * random.normal() + 0.001 * y
+    )
+    // Variance of the sine over the part, by numbers.
+    const sine = Array.from({ length: 34 }, (_, x) => 2 * Math.sin(x / 12))
+    const mean = sine.reduce((s, v) => s + v, 0) / sine.length
+    const spread = sine.reduce((s, v) => s + (v - mean) ** 2, 0) / sine.length
+    const left = noiseShareIn(image, i => i % WIDTH < 34)
+    expect(left).toBeGreaterThan((0.01 / (spread + 0.01)) * 0.6)
+    expect(left).toBeLessThan((0.01 / (spread + 0.01)) * 1.6)
+    expect(noiseShareIn(image, i => i % WIDTH >= 46)).toBeGreaterThan(0.75)
+    expect(
+      noiseShareIn(
+        picture(() => 2),
+        () => true
+      )
+    ).toBe(0)
   })
 })
 

@@ -83,8 +83,14 @@ export function distinctPoints(
   return spreadOut(points, o)
 }
 
-/** Square root of the structure tensor's smaller eigenvalue in a window, against the root of its mean trace over the picture. */
-function cornerness(image: Image, o: DistinctPointOptions): (x: number, y: number) => number {
+/**
+ * How much a picture looks like a corner about a pixel (column x, row y): the square root of the structure tensor's smaller eigenvalue in a
+ * window, against the root of its mean trace over the picture.
+ */
+export function cornerness(
+  image: Image,
+  o: Pick<DistinctPointOptions, 'windowRadius' | 'sigma'>
+): (x: number, y: number) => number {
   const { width, height } = image
   const { gx, gy } = imageGradient(image, o.sigma)
   let trace = 0

@@ -1,8 +1,8 @@
 import {
+  cornerness,
   createWasmRenderer,
   DEGREE,
   type Detector,
-  type Image,
   PAPER_DETECTOR,
   poseFromView,
   project,
@@ -40,7 +40,8 @@ export interface PlacedLandmarks {
 const BALL_MM = 7
 /** A surface this near to the box is where the box cuts, mm. */
 const RIM_MM = 3
-/** Smoothing of the structure tensor, pixels. */
+/** Smoothing of DRRs and half width of the window of the structure tensor, pixels. */
+const SMOOTHING = 0.5
 const WINDOW = 3
 /** Weight of the dullest point against the most distinct one. */
 const DULLEST = 0.15
@@ -143,12 +144,12 @@ function distinctness(volume: Volume, places: readonly Vec3[]): number[] {
         centre
       )
     }
-    const corners = cornerMap(renderer.render(camera))
+    const corner = cornerness(renderer.render(camera), { windowRadius: WINDOW, sigma: SMOOTHING })
     const [w, h] = detector.size
     const values = places.map(p => {
       const { u, v } = project(camera, p)
       const [x, y] = [Math.round(u), Math.round(v)]
-      return x >= 0 && y >= 0 && x < w && y < h ? corners[y * w + x] : 0
+      return x >= 0 && y >= 0 && x < w && y < h ? corner(x, y) : 0
     })
     ranks(values).forEach((r, i) => {
       sum[i] += r / VIEWS.length
@@ -156,32 +157,6 @@ function distinctness(volume: Volume, places: readonly Vec3[]): number[] {
   }
   renderer.dispose()
   return Array.from(sum)
-}
-
-/** Lesser eigenvalue of the structure tensor, a window of 2·{@link WINDOW} + 1 pixels. */
-function cornerMap({ width, height, data }: Image): Float64Array {
-  const products = [0, 1, 2].map(() => new Float64Array(width * height))
-  for (let y = 1; y < height - 1; y++)
-    for (let x = 1; x < width - 1; x++) {
-      const n = y * width + x
-      const dx = (data[n + 1] - data[n - 1]) / 2
-      const dy = (data[n + width] - data[n - width]) / 2
-      products[0][n] = dx * dx
-      products[1][n] = dx * dy
-      products[2][n] = dy * dy
-    }
-  const out = new Float64Array(width * height)
-  for (let y = WINDOW; y < height - WINDOW; y++)
-    for (let x = WINDOW; x < width - WINDOW; x++) {
-      const [a, b, c] = products.map(p => {
-        let s = 0
-        for (let j = -WINDOW; j <= WINDOW; j++)
-          for (let i = -WINDOW; i <= WINDOW; i++) s += p[(y + j) * width + x + i]
-        return s
-      })
-      out[y * width + x] = (a + c) / 2 - Math.sqrt(((a - c) / 2) ** 2 + b * b)
-    }
-  return out
 }
 
 /** Of each value its place in the order of all, 0 to 1. */
