@@ -79,7 +79,10 @@ describe('decoding', () => {
 
   test('the spread is that of the belief', () => {
     for (const sigma of [3, 4, 5]) {
-      const [d] = decode(spec, encodeTargets(spec, [101.5, 81.5, 50, 50], sigma).map(p => Math.log(p + 1e-30)))
+      const [d] = decode(
+        spec,
+        encodeTargets(spec, [101.5, 81.5, 50, 50], sigma).map(p => Math.log(p + 1e-30))
+      )
       // Cut at 14 pixels, a Gaussian of 5 loses 3 % of its standard deviation.
       expect(d.spread! / sigma).toBeGreaterThan(0.95)
       expect(d.spread! / sigma).toBeLessThan(1.001)
