@@ -165,6 +165,8 @@ export const aManifest = (): PatientManifest => ({
   formatVersion: 1,
   version: '0.1.0',
   created: '2026-01-01T00:00:00.000Z',
+  anatomy: 'pelvis',
+  hips: [],
   isocenter: [1, -2, 3],
   lpsFromCt: [1, 0, 0, 0, 1, 0, 0, 0, 1],
   notes: ['The CT: 512 × 512 × 160 voxels <fine>.'],
