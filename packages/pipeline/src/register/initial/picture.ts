@@ -51,12 +51,22 @@ export function smallXray(
     : { image: binImage(image, bins), detector: binnedDetector(detector, bins) }
 }
 
-/** A small X-ray taken one way. @throws XrayError as `linearise` */
-export function takePicture(small: { image: Image; detector: Detector }, encoding: Encoding): Picture {
+/**
+ * A small X-ray taken one way.
+ * @param whole whether all of it is taken for the field, whatever looks like a border
+ * @throws XrayError as `linearise`
+ */
+export function takePicture(
+  small: { image: Image; detector: Detector },
+  encoding: Encoding,
+  whole = false
+): Picture {
   const plain = quickIntegrals(small.image, encoding)
   const image = encoding.mirrored ? mirrorImage(plain) : plain
   const detector = encoding.mirrored ? mirrorDetector(small.detector) : small.detector
-  const { mask, share } = exposedField(image)
+  const { mask, share } = whole
+    ? { mask: new Uint8Array(image.data.length).fill(1), share: 1 }
+    : exposedField(image)
   const [low, high] = percentiles(image.data, CLIP, share > 0 ? mask : undefined)
   const data = image.data.map((x, i) => (mask[i] ? Math.min(high, Math.max(low, x)) : low))
   return { encoding, image: { ...image, data }, detector, mask, fieldShare: share, open: low }

@@ -31,20 +31,28 @@ export async function findBest(
   const small = smallXray(image, detector, networkEye(trained, detector).detector)
   observer.spent.normalise += performance.now() - started
   const pictures = new Map<string, Picture>()
-  const pictureOf = (e: Encoding): Picture => {
-    const key = `${e.intensity} ${e.bright} ${e.mirrored}`
+  const pictureOf = (e: Encoding, whole: boolean): Picture => {
+    const key = `${e.intensity} ${e.bright} ${e.mirrored} ${whole}`
     const mark = performance.now()
-    const p = pictures.get(key) ?? takePicture(small, e)
+    const p = pictures.get(key) ?? takePicture(small, e, whole)
     pictures.set(key, p)
     observer.spent.normalise += performance.now() - mark
     return p
   }
   let tried = 0
   let best: Look | null = null
-  const consider = async (encoding: Encoding, turn: number, better = surer): Promise<void> => {
+  const lookAt = async (encoding: Encoding, turn: number, whole: boolean): Promise<Look> => {
     tried++
-    const picture = pictureOf(encoding)
-    const l = await look(observer, picture, networkEye(trained, picture.detector, turn))
+    const picture = pictureOf(encoding, whole)
+    return look(observer, picture, networkEye(trained, picture.detector, turn))
+  }
+  const consider = async (encoding: Encoding, turn: number, better = surer): Promise<void> => {
+    let l = await lookAt(encoding, turn, false)
+    // A thick patient beside the open beam can look like a blade.
+    if (l.picture.fieldShare < 1) {
+      const all = await lookAt(encoding, turn, true)
+      if (fuller(all, l)) l = all
+    }
     if (!best || better(l, best)) best = l
   }
   const convinced = () => best !== null && best.confidence.value >= CONVINCING
@@ -76,6 +84,14 @@ export async function findBest(
     found = best!
   }
   return { best: found, tried }
+}
+
+/** The picture without a border, if that shows clearly more of the landmarks, or the pose is surer. */
+const fuller = (all: Look, within: Look): boolean => {
+  const confirmed = (l: Look) => l.confidence.evidence.confirmed
+  return all.confidence.value >= CONVINCING && confirmed(all) > confirmed(within)
+    ? true
+    : surer(all, within) && confirmed(all) >= confirmed(within)
 }
 
 const surer = (a: Look, b: Look): boolean => a.confidence.value > b.confidence.value
