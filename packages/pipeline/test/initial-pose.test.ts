@@ -6,6 +6,7 @@ import {
   createWasmRenderer,
   DEGREE,
   type Detector,
+  exposedField,
   type Image,
   type Mat4,
   mirrorImage,
@@ -99,6 +100,33 @@ describe('the network’s eye', () => {
 })
 
 describe('the initial pose', () => {
+  it('is not misled by a thick part of the patient that looks like a blade', async () => {
+    const { width, height, data } = lineIntegrals({
+      image: shoot(truth),
+      intensity: 'linear',
+      bright: 'exposure'
+    })
+    // Something dense over the upper third, with a sharp edge, as flesh beside the open beam has.
+    const belted = { width, height, data: data.map((x, i) => (i < (width * height) / 3 ? x + 2.5 : x)) }
+    expect(exposedField(belted).share).toBeLessThan(0.8)
+    // A network that is lost without the upper third.
+    const needsAll: InitialPosePatient['network'] = {
+      detect: async images =>
+        images.map(seen => {
+          const hidden = seen.slice(0, 20 * width).every(x => x === seen[0])
+          return phantom.landmarks.map((p, i) => {
+            const { u, v } = project({ detector: PAPER_DETECTOR, cameraFromLps: truth }, p)
+            return hidden && i > 5
+              ? { u: (37 * i) % width, v: (53 * i) % height, confidence: 0.4 }
+              : { u, v, confidence: 0.95 }
+          })
+        })
+    }
+    const found = await initialPose({ ...patient, network: needsAll }, belted, PAPER_DETECTOR)
+    expect(found.normalisation.fieldShare).toBe(1)
+    expect(distanceOf(found, truth)).toBeLessThan(1)
+  })
+
   it('of a plain picture is found at the first look, with hypotheses, covariances and a report', async () => {
     const found = await initialPose(patient, shoot(truth), PAPER_DETECTOR, READING)
     expect(found.accepted).toBe(true)
