@@ -38,6 +38,7 @@ const VARIANTS = {
   'standardised weights': compact({ normalisation: 'weight' }),
   'one block at 1/16': compact({ dilations: [1] }),
   'five blocks at 1/16, wider field': compact({ dilations: [1, 2, 4, 2, 1] }),
+  'residual blocks, 2 deep and 1 in the middle': compact({ residuals: [2, 1] }),
   'output stride 2': compact({ decoder: [96, 64, 32] }),
   'output stride 2, width × 3/4': compact({ channels: [24, 36, 72, 96], decoder: [72, 48, 24] }),
   'pose machine, width 1/8': machine(0.125),

@@ -5,11 +5,13 @@ import {
   createPhantom,
   createRandom,
   DEGREE,
+  drawFemurTurns,
   invertRigid,
   linearise,
   mirrorDetector,
   mirrorImage,
   mirrorPermutation,
+  movableFemurs,
   onDetector,
   PAPER_DETECTOR,
   PELVIS_LANDMARKS,
@@ -18,6 +20,7 @@ import {
   poseFromLandmarks,
   poseFromView,
   project,
+  RayposeError,
   renderMaterials,
   rigidPoseVariables,
   simulateXray,
@@ -51,8 +54,29 @@ export function openPatient(seed, spacing) {
     poses[POSES - 2 + k] = orbited(poses[k], phantom.isocenter, turn)
   }
   const cameras = poses.map(cameraFromLps => ({ detector: DETECTOR, cameraFromLps }))
-  return { seed, phantom, poses, materials: renderMaterials(phantom.ct, cameras) }
+  const materials = renderMaterials(phantom.ct, cameras)
+  return { seed, phantom, poses, materials, moved: withFemursMoved(phantom, cameras, random) ?? materials }
 }
+
+/** What `worst` sees: femurs in two other positions; null where the scan shows no head of one whole. */
+function withFemursMoved({ ct, landmarks }, cameras, random) {
+  let movable
+  try {
+    movable = movableFemurs(ct, landmarks)
+  } catch (error) {
+    if (error instanceof RayposeError) return null
+    throw error
+  }
+  if (movable.joints.length === 0) return null
+  const half = cameras.length / 2
+  return [cameras.slice(0, half), cameras.slice(half)].flatMap(part =>
+    renderMaterials(movable.move(drawFemurTurns(random, XRAY_PRESETS.worst.femursDeg)), part)
+  )
+}
+
+/** Materials of one of the patient's poses, as a preset has the patient lie. */
+const materialsOf = (patient, preset, i) =>
+  (XRAY_PRESETS[preset].femursDeg > 0 ? patient.moved : patient.materials)[i]
 
 function orbited(pose, centre, angle) {
   const [c, s] = [Math.cos(angle), Math.sin(angle)]
@@ -71,32 +95,32 @@ export function* sceneCases(patient, before) {
   try {
     for (let i = 0; i < POSES; i++)
       for (const p of PRESETS) {
-        const image = xray(patient.materials[i], poses[i], p, seed * 100 + i)
+        const image = xray(materialsOf(patient, p, i), poses[i], p, seed * 100 + i)
         yield judged(scene, 'own', p, [{ image, truth: poses[i] }])
       }
     // Starts that no registration comes back from, more of them than there would be.
     for (let i = 0; i < POSES; i++) {
       const p = preset()
-      const image = xray(patient.materials[i], poses[i], p, seed * 100 + 40 + i)
+      const image = xray(materialsOf(patient, p, i), poses[i], p, seed * 100 + 40 + i)
       yield judged(scene, 'own', p, [{ image, truth: poses[i] }], 'hopeless')
     }
     for (const k of [0, 1])
       for (const wrong of [false, true]) {
         const p = preset()
         const pair = [k, POSES - 2 + k].map(i => ({
-          image: xray(patient.materials[i], poses[i], p, seed * 100 + 50 + i),
+          image: xray(materialsOf(patient, p, i), poses[i], p, seed * 100 + 50 + i),
           truth: poses[i]
         }))
         yield judged(scene, wrong ? 'contradicting' : 'pair', p, pair)
       }
     for (let i = 0; i < POSES; i += 2) {
       const p = preset()
-      const image = mirrorImage(xray(patient.materials[i], poses[i], p, seed * 100 + 60 + i))
+      const image = mirrorImage(xray(materialsOf(patient, p, i), poses[i], p, seed * 100 + 60 + i))
       yield judged(scene, 'mirrored', p, [{ image, truth: poses[i] }])
     }
     for (let i = 0; i < POSES; i++) {
       const p = preset()
-      const image = xray(before.materials[i], before.poses[i], p, seed * 100 + 70 + i)
+      const image = xray(materialsOf(before, p, i), before.poses[i], p, seed * 100 + 70 + i)
       yield judged(scene, 'other patient', p, [{ image, truth: before.poses[i], of: before.phantom }])
     }
     for (let i = 0; i < 4; i++) {

@@ -181,7 +181,7 @@ const HOLD = 0.01
  * The similarity is a mean over what can be compared, and says the less the less that is; landmarks say as much as ever. Where the field
  * hardly meets the CT they are what holds the pose, to the last level.
  */
-function heldByLandmarks(levels: readonly ViewsLevel[], share: number): readonly ViewsLevel[] {
+export function heldByLandmarks(levels: readonly ViewsLevel[], share: number): readonly ViewsLevel[] {
   const scarce = ENOUGH / Math.max(share, 0.01)
   if (scarce <= 1) return levels
   return levels.map(l => ({

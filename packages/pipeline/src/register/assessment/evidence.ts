@@ -23,6 +23,10 @@ import { noiseShare } from './noise.js'
 export interface RegistrationEvidence {
   /** Correlation of X-ray and DRR under the pose, at pixels of 6.4, 3.2 and 1.6 mm; of several X-rays the least. */
   readonly similarity: readonly [coarse: number, middle: number, fine: number]
+  /** These over what the X-ray's own noise would leave of a perfect fit. */
+  readonly ofIdeal: readonly [coarse: number, middle: number, fine: number]
+  /** That of the patch in the middle, at 6.4 and 3.2 mm: what a minority of the picture does not sway. */
+  readonly typicalOfIdeal: readonly [coarse: number, middle: number]
   /** In the picture's worst quarter (of the worst X-ray), at 3.2 mm. */
   readonly weakestQuarter: number
   /** How much better the picture fits than its mirror image does, at 6.4 mm; the mean of several. */
@@ -98,6 +102,8 @@ export function registrationEvidence(
   const fitted = byCurvature && fittedCovariance(ct, views, cameras, centre, FINE)
   const least = (of: (f: LevelFit) => number, fits: LevelFit[]) => Math.min(...fits.map(of))
   const [coarse, middle, fine] = levels.map(fits => least(f => f.similarity, fits))
+  const ofIdeal = levels.map(fits => least(f => f.ofIdeal, fits))
+  const typical = levels.map(fits => least(f => f.typicalOfIdeal, fits))
   return {
     cameraFromLps,
     covariance: fitted,
@@ -105,6 +111,8 @@ export function registrationEvidence(
     byCurvature,
     evidence: {
       similarity: [coarse, middle, fine],
+      ofIdeal: [ofIdeal[0], ofIdeal[1], ofIdeal[2]],
+      typicalOfIdeal: [typical[0], typical[1]],
       weakestQuarter: least(f => f.weakestQuarter, levels[1]),
       overMirror:
         mean(levels[0].map(f => f.similarity)) - mirrorSimilarity(ct, views, cameraFromLps, centre, COARSE),

@@ -1,6 +1,7 @@
 import {
   binnedDetector,
   binWeighted,
+  type Image,
   type Mat4,
   type PatchFits,
   patchCorrelation,
@@ -9,6 +10,7 @@ import {
   type Vec3
 } from '@raypose/core'
 import { coveredBy, type RefinementVolume } from '../refine.js'
+import { idealImage, noiseOfBinned } from './ideal-image.js'
 
 /** A resolution at which a pose is judged: as registration has it, see `VIEWS_LEVELS`. */
 export interface FitLevel {
@@ -28,12 +30,21 @@ export interface LevelFit {
   readonly usablePixels: number
   /** Mean correlation, every pixel alike. */
   readonly plain: number
+  /** `similarity` over what it would be if nothing but the X-ray's noise stood between X-ray and DRR (see `idealImage`); up to {@link MOST_OF_IDEAL}. */
+  readonly ofIdeal: number
+  /** The same of the patch in the middle, by structure, of those that noise leaves something to see in; instruments and moved femurs are at the ends. */
+  readonly typicalOfIdeal: number
 }
 
 /** Source to detector that a level's pixels are for, as in `registerViews`. */
 const LEVEL_SDD = 1200
 /** A quarter with less than this share of the structure says nothing of its own. */
 const LEAST_QUARTER = 0.05
+/** Noise is drawn: a fit may be a little better than the stand-in's; where the stand-in correlates less than this, nothing can be said. */
+const MOST_OF_IDEAL = 1.2
+const LEAST_IDEAL = 0.05
+/** … and of a single patch. */
+const LEAST_IDEAL_PATCH = 0.2
 
 export function levelFit(
   ct: RefinementVolume,
@@ -51,15 +62,21 @@ export function levelFit(
   const both = weights ? covered.map((c, i) => c * weights[i]) : covered
   const usablePixels = both.reduce((s, w) => s + w, 0)
   const usableShare = usablePixels / both.length
-  const none = { similarity: 0, weakestQuarter: 0, usableShare, usablePixels, plain: 0 }
+  const none = { similarity: 0, weakestQuarter: 0, usableShare, usablePixels, plain: 0, ofIdeal: 0, typicalOfIdeal: 0 }
   const side = Math.min(patch, 2 * Math.floor(Math.min(fixed.width, fixed.height) / 2))
   if (!(usablePixels > 0) || side < 4) return none
-  const fits = patchCorrelation(fixed, { weights: both, patch: side }).patches(ct.levelled.render(camera))
+  const drr = ct.levelled.render(camera)
+  const compare = (image: Image) => patchCorrelation(image, { weights: both, patch: side }).patches(drr)
+  const fits = compare(fixed)
   const total = sum(fits.structure)
   if (!(total > 0)) return none
+  const ideal = compare(idealImage(fixed, drr, noiseOfBinned(view.image, binning), both))
   const { u, v } = project(camera, centre)
+  const similarity = weighted(fits, fits.structure)
   return {
-    similarity: weighted(fits, fits.structure),
+    similarity,
+    ofIdeal: share(similarity, Math.max(LEAST_IDEAL, weighted(ideal, fits.structure))),
+    typicalOfIdeal: typical(fits, ideal),
     weakestQuarter: weakestQuarter(fits, total, u, v),
     usableShare,
     usablePixels,
@@ -72,6 +89,22 @@ const sum = (x: Float32Array) => x.reduce((s, v) => s + v, 0)
 function weighted({ correlation }: PatchFits, weights: Float32Array): number {
   const total = sum(weights)
   return total > 0 ? correlation.reduce((s, c, i) => s + c * weights[i], 0) / total : 0
+}
+
+const share = (correlation: number, ideal: number) => Math.min(MOST_OF_IDEAL, correlation / ideal)
+
+function typical(fits: PatchFits, ideal: PatchFits): number {
+  const shares = [...fits.correlation.keys()]
+    .filter(i => fits.structure[i] > 0 && ideal.correlation[i] > LEAST_IDEAL_PATCH)
+    .map(i => ({ share: share(fits.correlation[i], ideal.correlation[i]), weight: fits.structure[i] }))
+    .sort((a, b) => a.share - b.share)
+  const half = shares.reduce((s, p) => s + p.weight, 0) / 2
+  let sum = 0
+  for (const p of shares) {
+    sum += p.weight
+    if (sum >= half) return p.share
+  }
+  return 0
 }
 
 function weakestQuarter(
