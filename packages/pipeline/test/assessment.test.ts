@@ -174,6 +174,8 @@ describe('the status model', () => {
   it('takes a rival that is none for a clear advantage, and is sure of nothing without end', () => {
     const evidence = {
       similarity: [0, 0, 0] as const,
+      ofIdeal: [0, 0, 0] as const,
+      typicalOfIdeal: [0, 0] as const,
       weakestQuarter: -1,
       overMirror: -5,
       agreeingStarts: 0,

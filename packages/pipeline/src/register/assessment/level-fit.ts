@@ -62,7 +62,15 @@ export function levelFit(
   const both = weights ? covered.map((c, i) => c * weights[i]) : covered
   const usablePixels = both.reduce((s, w) => s + w, 0)
   const usableShare = usablePixels / both.length
-  const none = { similarity: 0, weakestQuarter: 0, usableShare, usablePixels, plain: 0, ofIdeal: 0, typicalOfIdeal: 0 }
+  const none = {
+    similarity: 0,
+    weakestQuarter: 0,
+    usableShare,
+    usablePixels,
+    plain: 0,
+    ofIdeal: 0,
+    typicalOfIdeal: 0
+  }
   const side = Math.min(patch, 2 * Math.floor(Math.min(fixed.width, fixed.height) / 2))
   if (!(usablePixels > 0) || side < 4) return none
   const drr = ct.levelled.render(camera)

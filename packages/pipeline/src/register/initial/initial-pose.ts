@@ -14,6 +14,7 @@ import {
 } from '@raypose/core'
 import type { DetectedLandmark } from '../../types.js'
 import { lineIntegrals } from '../line-integrals.js'
+import { differenced } from './differenced.js'
 import { cameraFromEye, pictureRotation } from './eye.js'
 import type { Look, Observer } from './look.js'
 import { findBest } from './search.js'
@@ -53,7 +54,8 @@ export async function initialPose(
   const started = performance.now()
   const spent = { normalise: 0, detect: 0, pose: 0, verify: 0 }
   const observer: Observer = { ...patient, sourceToPatient: reading.sourceToPatient, spent }
-  const { best, tried } = await findBest(observer, image, detector, patient.trained, reading)
+  const { best: found, tried } = await findBest(observer, image, detector, patient.trained, reading)
+  const best = found.confidence.word === 'no' ? found : await differenced(observer, found)
   const seen = best.picture.encoding.mirrored ? mirrorDetector(detector) : detector
   const { pose, confidence } = best
   return {

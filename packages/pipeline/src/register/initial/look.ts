@@ -82,22 +82,10 @@ function evidenceOf(
 
 /** Two passes where the weights depend on the view: the first pose says which view it is. */
 function poseOf(observer: Observer, detections: readonly Detection[], eye: Eye): LandmarkPose | null {
+  const solve = (from: readonly number[] | null, weights: readonly number[]) =>
+    poseFrom(observer, detections, eye, from, weights)
   const confident = detections.filter(d => d.confidence >= CONFIDENT).length
   if (confident < 4) return null
-  const unit = eye.detector.sdd / 1200
-  const solve = (from: readonly number[] | null, weights: readonly number[]) =>
-    poseFromLandmarks(observer.landmarks, detections, eye.detector, {
-      weights,
-      isocenter: observer.isocenter,
-      sourceToIsocenter: observer.sourceToPatient,
-      inlierDistance: INLIER * unit,
-      scaleStart: SCALE_START * unit,
-      scaleEnd: SCALE_END * unit,
-      starts: from ? [from] : undefined,
-      depthPrior: observer.sourceToPatient
-        ? { point: observer.isocenter, depth: observer.sourceToPatient, sigma: CENTRING, noise: 3 * unit }
-        : undefined
-    })
   try {
     const weights = observer.weightsFor(null)
     const first = solve(null, weights)
@@ -108,4 +96,27 @@ function poseOf(observer: Observer, detections: readonly Detection[], eye: Eye):
     if (error instanceof PoseError) return null
     throw error
   }
+}
+
+/** The pose that detections have in an eye's frame. @param from a pose to begin at, null where there is none @throws PoseError */
+export function poseFrom(
+  observer: Observer,
+  detections: readonly Detection[],
+  eye: Eye,
+  from: readonly number[] | null,
+  weights: readonly number[]
+): LandmarkPose {
+  const unit = eye.detector.sdd / 1200
+  return poseFromLandmarks(observer.landmarks, detections, eye.detector, {
+    weights,
+    isocenter: observer.isocenter,
+    sourceToIsocenter: observer.sourceToPatient,
+    inlierDistance: INLIER * unit,
+    scaleStart: SCALE_START * unit,
+    scaleEnd: SCALE_END * unit,
+    starts: from ? [from] : undefined,
+    depthPrior: observer.sourceToPatient
+      ? { point: observer.isocenter, depth: observer.sourceToPatient, sigma: CENTRING, noise: 3 * unit }
+      : undefined
+  })
 }

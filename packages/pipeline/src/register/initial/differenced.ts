@@ -1,0 +1,70 @@
+import { type Camera, type Detection, type LandmarkPose, PoseError, project, type Vec3 } from '@raypose/core'
+import { CONFIDENT } from './evidence.js'
+import { type Look, type Observer, poseFrom } from './look.js'
+
+/** Times that the network's own errors are looked up: the second time from nearly the right view. */
+const ROUNDS = 2
+/** A correction further than this is no error of the same kind any more, mm on a detector 1200 mm from the source. */
+const MOST = 16
+
+/**
+ * Takes from the detections what the network gets wrong at this view: it looks at a DRR of the pose found, where every landmark's place is known, and
+ * its errors there are subtracted. Errors of a network that has learnt one patient are mostly the same function of the view for X-ray and
+ * DRR (as are those of M′), so that what is left is their difference. No paper has this; it costs one DRR and one more inference a round.
+ */
+export async function differenced(observer: Observer, look: Look): Promise<Look> {
+  const { eye } = look
+  const most = (MOST * eye.detector.sdd) / 1200 / eye.detector.pixel[0]
+  let { pose } = look
+  let detections = look.detections
+  for (let round = 0; round < ROUNDS && pose; round++) {
+    const camera = { detector: eye.detector, cameraFromLps: pose.cameraFromLps }
+    let mark = performance.now()
+    const { data } = observer.renderer.render(camera)
+    observer.spent.verify += performance.now() - mark
+    mark = performance.now()
+    const [drawn] = await observer.network.detect([data])
+    observer.spent.detect += performance.now() - mark
+    mark = performance.now()
+    const corrected = correctedBy(look.detections, drawn, camera, observer.landmarks, most)
+    const next = poseAgain(observer, corrected, look, pose)
+    observer.spent.pose += performance.now() - mark
+    if (!next) break
+    pose = next
+    detections = corrected
+  }
+  return { ...look, pose, detections }
+}
+
+/**
+ * Detections on a picture, less the errors of those on a DRR of `camera`, where the landmarks lie at their projections. Where the DRR shows
+ * one less clearly than {@link CONFIDENT}, or wrong by more than `most` pixels, there is nothing to learn from it.
+ */
+export function correctedBy(
+  detections: readonly Detection[],
+  drawn: readonly Detection[],
+  camera: Camera,
+  landmarks: readonly Vec3[],
+  most: number
+): Detection[] {
+  return detections.map((d, k) => {
+    if (d.confidence < CONFIDENT || drawn[k].confidence < CONFIDENT) return d
+    const p = project(camera, landmarks[k])
+    const [du, dv] = [p.u - drawn[k].u, p.v - drawn[k].v]
+    return Math.hypot(du, dv) > most ? d : { ...d, u: d.u + du, v: d.v + dv }
+  })
+}
+
+function poseAgain(
+  observer: Observer,
+  detections: readonly Detection[],
+  { eye }: Look,
+  { cameraFromLps }: LandmarkPose
+): LandmarkPose | null {
+  try {
+    return poseFrom(observer, detections, eye, cameraFromLps, observer.weightsFor(cameraFromLps))
+  } catch (error) {
+    if (error instanceof PoseError) return null
+    throw error
+  }
+}
