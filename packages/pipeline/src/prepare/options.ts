@@ -21,7 +21,7 @@ export interface Profile {
 
 export const PROFILES = {
   /** For when the patient is already on the table: two minutes in all. */
-  quick: { steps: 600, maxSeconds: 95, learningRate: 1.5e-3 },
+  quick: { steps: 600, maxSeconds: 75, learningRate: 1.5e-3 },
   /** Offline: ten minutes in all. */
   full: { steps: 2400, maxSeconds: 530, learningRate: 1.5e-3 }
 } as const satisfies Record<string, Profile>

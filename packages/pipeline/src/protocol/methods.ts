@@ -53,7 +53,8 @@ export async function createWorkbench(
       registrars.get(key) ??
       createRegistrar(systemOf(stage, m, options.general), {
         threads: options.threads ?? 1,
-        skipRefinement
+        skipRefinement,
+        ...(m.system.drrRounds === undefined ? {} : { drrRounds: m.system.drrRounds })
       })
     registrars.set(key, open)
     return open

@@ -134,7 +134,9 @@ const system = z
     /** `refined`: M′; `reference`: M. */
     landmarks: z.enum(['refined', 'reference']),
     /** `validated`: from the validation error of each landmark; `equal`: none. */
-    weights: z.enum(['validated', 'equal'])
+    weights: z.enum(['validated', 'equal']),
+    /** Times that the network's own errors are looked up on a DRR and taken from the detections; 0: detections as they are. */
+    drrRounds: z.number().int().min(0).max(10)
   })
   .partial()
 

@@ -32,6 +32,8 @@ export interface RegistrarOptions {
   readonly threads?: number
   /** Initial pose only. */
   readonly skipRefinement?: boolean
+  /** Times that the initial pose is put right by the network's own errors on a DRR of it; default 2, and 0 (none) for patients prepared by the paper's recipe. */
+  readonly drrRounds?: number
 }
 
 export interface RegisterCall {
@@ -103,6 +105,10 @@ interface Looked {
   readonly circumstances: Circumstances
 }
 
+/** Whether the patient was prepared by the paper's recipe, which the initial pose then keeps to as well. */
+const keepsToPaper = ({ manifest }: Patient): boolean =>
+  (manifest.provenance.options as { recipe?: string } | undefined)?.recipe === 'paper'
+
 /** Opens sessions and prepares the volume; an X-ray then takes about a second. */
 export async function createRegistrar(patient: Patient, options: RegistrarOptions = {}): Promise<Registrar> {
   const { threads = 2 } = options
@@ -116,7 +122,8 @@ export async function createRegistrar(patient: Patient, options: RegistrarOption
     names: patient.manifest.landmarks.map(l => l.name),
     weightsFor: pose => landmarkWeights(patient, pose ? viewFromPose(pose, patient.isocenter) : undefined),
     isocenter: patient.isocenter,
-    trained: patient.detector
+    trained: patient.detector,
+    drrRounds: options.drrRounds ?? (keepsToPaper(patient) ? 0 : undefined)
   }
   const solvedPatient: SolvedPatient = { ct, landmarks: patient.landmarks, centre: patient.isocenter }
 

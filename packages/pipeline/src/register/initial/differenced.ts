@@ -3,7 +3,7 @@ import { CONFIDENT } from './evidence.js'
 import { type Look, type Observer, poseFrom } from './look.js'
 
 /** Times that the network's own errors are looked up: the second time from nearly the right view. */
-const ROUNDS = 2
+const DRR_ROUNDS = 2
 /** A correction further than this is no error of the same kind any more, mm on a detector 1200 mm from the source. */
 const MOST = 16
 
@@ -12,12 +12,12 @@ const MOST = 16
  * its errors there are subtracted. Errors of a network that has learnt one patient are mostly the same function of the view for X-ray and
  * DRR (as are those of M′), so that what is left is their difference. No paper has this; it costs one DRR and one more inference a round.
  */
-export async function differenced(observer: Observer, look: Look): Promise<Look> {
+export async function differenced(observer: Observer, look: Look, rounds = DRR_ROUNDS): Promise<Look> {
   const { eye } = look
   const most = (MOST * eye.detector.sdd) / 1200 / eye.detector.pixel[0]
   let { pose } = look
   let detections = look.detections
-  for (let round = 0; round < ROUNDS && pose; round++) {
+  for (let round = 0; round < rounds && pose; round++) {
     const camera = { detector: eye.detector, cameraFromLps: pose.cameraFromLps }
     let mark = performance.now()
     const { data } = observer.renderer.render(camera)

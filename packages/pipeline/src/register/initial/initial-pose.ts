@@ -32,6 +32,8 @@ export interface InitialPosePatient extends Omit<Observer, 'spent' | 'sourceToPa
   /** The C-arm that the network was trained for. */
   readonly trained: Detector
   readonly names: readonly string[]
+  /** Rounds of {@link differenced}; default 2, 0 for none. */
+  readonly drrRounds?: number
 }
 
 /** Depth variants stand this many standard deviations before and behind the best pose. */
@@ -55,7 +57,7 @@ export async function initialPose(
   const spent = { normalise: 0, detect: 0, pose: 0, verify: 0 }
   const observer: Observer = { ...patient, sourceToPatient: reading.sourceToPatient, spent }
   const { best: found, tried } = await findBest(observer, image, detector, patient.trained, reading)
-  const best = found.confidence.word === 'no' ? found : await differenced(observer, found)
+  const best = found.confidence.word === 'no' ? found : await differenced(observer, found, patient.drrRounds)
   const seen = best.picture.encoding.mirrored ? mirrorDetector(detector) : detector
   const { pose, confidence } = best
   return {
