@@ -99,7 +99,9 @@ export function fitStatusModel(all) {
   )
   const table = {}
   kept.forEach((r, i) => {
-    const group = r.own ? `${r.kind}, ${r.preset}, ${missed(r) ? 'failure' : failed(r) ? 'off along the beam' : 'success'}` : r.kind
+    const group = r.own
+      ? `${r.kind}, ${r.preset}, ${missed(r) ? 'failure' : failed(r) ? 'off along the beam' : 'success'}`
+      : r.kind
     table[group] ??= { accepted: 0, doubtful: 0, rejected: 0 }
     table[group][statusOf(held.above10mm.p[i])]++
   })
