@@ -1,6 +1,7 @@
 import { createRandom, type Image, PAPER_DETECTOR, VIEWS_LEVELS } from '@raypose/core'
 import { describe, expect, it } from 'vitest'
-import { heldByLandmarks, workingView } from '../src/register/refine.js'
+import { heldByLandmarks } from '../src/register/held-by-landmarks.js'
+import { workingView } from '../src/register/refine.js'
 
 const [WIDTH, HEIGHT] = PAPER_DETECTOR.size
 
