@@ -10,7 +10,7 @@ const MOST = 16
 /**
  * Takes from the detections what the network gets wrong at this view: it looks at a DRR of the pose found, where every landmark's place is known, and
  * its errors there are subtracted. Errors of a network that has learnt one patient are mostly the same function of the view for X-ray and
- * DRR (as are those of M′), so that what is left is their difference. No paper has this; it costs one DRR and one more inference a round.
+ * DRR (as are those of M′), so that what is left is their difference. It costs one DRR and one more inference a round.
  */
 export async function differenced(observer: Observer, look: Look, rounds = DRR_ROUNDS): Promise<Look> {
   const { eye } = look
