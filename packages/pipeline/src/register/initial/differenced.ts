@@ -11,6 +11,8 @@ const MOST = 16
  * Takes from the detections what the network gets wrong at this view: it looks at a DRR of the pose found, where every landmark's place is known, and
  * its errors there are subtracted. Errors of a network that has learnt one patient are mostly the same function of the view for X-ray and
  * DRR (as are those of M′), so that what is left is their difference. It costs one DRR and one more inference a round.
+ * @param look in its eye's frame; what it says of confidence is kept
+ * @returns the look with corrected detections (eye pixels) and their pose; as it was where no better pose comes of it
  */
 export async function differenced(observer: Observer, look: Look, rounds = DRR_ROUNDS): Promise<Look> {
   const { eye } = look
