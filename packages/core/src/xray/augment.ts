@@ -1,8 +1,10 @@
 import { ArgumentError } from '../errors.js'
 import { type Image, imageRange } from '../image/image.js'
 import type { Random } from '../random/random.js'
+import { addPhotonNoise, adverseConditions } from './adverse.js'
 import { insideOpening, type Opening } from './collimation.js'
 import { boxBlur, smoothField } from './fields.js'
+import { NOISE_LENGTH, noiseTable } from './noise-table.js'
 
 /** A rendered view for training: line integrals of bone and of everything else, and where the landmarks project. */
 export interface TrainingView {
@@ -19,6 +21,10 @@ export interface AugmentOptions {
   readonly strength?: number
   /** How far the image is turned, scaled and shifted in its plane (the landmarks follow), against the full range: 0 not at all, 1 (the default). */
   readonly inPlane?: number
+  /** Share of the images under {@link adverseConditions}, at full strength otherwise, whatever the strength; default 0. */
+  readonly adverse?: number
+  /** Whether noise is also as photons make it: strongest where fewest pass; default false. */
+  readonly photonNoise?: boolean
 }
 
 /**
@@ -33,12 +39,14 @@ export function augmentView(
   random: Random,
   options: AugmentOptions = {}
 ): { image: Image; points: Float32Array } {
-  const k = options.strength ?? 1
-  if (!(k >= 0 && Number.isFinite(k)))
+  const { strength = 1, adverse = 0, photonNoise = false } = options
+  if (!(strength >= 0 && Number.isFinite(strength)))
     throw new ArgumentError(
-      `An augmentation of strength ${k} is not one`,
+      `An augmentation of strength ${strength} is not one`,
       'Give 0 (none) to 1 (all), or more.'
     )
+  const hard = adverse > 0 && random.chance(adverse)
+  const k = hard ? Math.max(strength, HARD) : strength
   const { width, height } = view
   const draw = (low: number, high: number) => random.uniform(low, high)
   const soften = 1 - k * draw(-0.1, 0.7)
@@ -47,7 +55,7 @@ export function augmentView(
   for (let i = 0; i < data.length; i++) data[i] = view.soft[i] * soften + view.bone[i] * boost
   if (k > 0 && random.chance(0.45)) addScatter(data, width, height, random, k)
   let points = view.points
-  const far = k * (options.inPlane ?? 1)
+  const far = strength * (options.inPlane ?? 1)
   if (far > 0) {
     const moved = turnInPlane({ width, height, data }, points, {
       angle: far * draw(-0.2, 0.2),
@@ -57,7 +65,14 @@ export function augmentView(
     data = moved.image.data
     points = moved.points
   }
-  if (k > 0 && random.chance(0.3)) saturate(data, random, k)
+  if (hard) adverseConditions(data, width, height, random)
+  else if (photonNoise && random.chance(0.8))
+    addPhotonNoise(
+      data,
+      { photons: Math.exp(draw(...USUAL_PHOTONS)), electronicNoise: draw(0, 20) },
+      random
+    )
+  if (k > 0 && !hard && random.chance(0.3)) saturate(data, random, k)
   normaliseRange(data)
   applyGamma(data, Math.exp(k * draw(-0.5, 0.6)))
   if (k > 0) {
@@ -67,11 +82,16 @@ export function augmentView(
     const offsetBy = k * draw(0, 0.15)
     for (let i = 0; i < data.length; i++) data[i] = data[i] * (1 + gainBy * gain[i]) + offsetBy * offset[i]
     data = filter(data, width, height, random, k)
-    if (random.chance(0.6)) addNoise(data, random, k * draw(0, 0.03))
-    obstruct(data, width, height, random, k)
+    if (!hard && random.chance(0.6)) addNoise(data, random, k * draw(0, 0.03))
+    if (!hard) obstruct(data, width, height, random, k)
   }
   return { image: { width, height, data }, points }
 }
+
+/** Strength of all else in images under adverse conditions. */
+const HARD = 0.6
+/** Logarithms of the fewest and most photons a pixel behind a patient, otherwise. */
+const USUAL_PHOTONS = [Math.log(60), Math.log(30_000)] as const
 
 /**
  * A smooth fog of scattered photons on top of the primary ones: where the patient is thick it drowns them, and the logarithm
@@ -131,23 +151,13 @@ function filter(data: Float32Array, width: number, height: number, random: Rando
   return data
 }
 
-const NOISE_LENGTH = 1 << 16
-let noiseTable: Float32Array | undefined
-
 /** Gaussian noise from a table read at random places: drawing 45,000 normals an image would cost more than all else here. */
 function addNoise(data: Float32Array, random: Random, sigma: number): void {
-  if (!noiseTable) {
-    // Seeded by the first draw of the run that needs it, so a run repeats itself.
-    noiseTable = Float32Array.from({ length: NOISE_LENGTH }, () => 0)
-    let s = 0x2545f491
-    const uniform = () => ((s = (Math.imul(s, 1664525) + 1013904223) >>> 0) + 0.5) / 4294967296
-    for (let i = 0; i < NOISE_LENGTH; i++)
-      noiseTable[i] = Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
-  }
+  const table = noiseTable()
   let at = random.integer(NOISE_LENGTH)
   let stride = 1 + 2 * random.integer(512)
   for (let i = 0; i < data.length; i++) {
-    data[i] += sigma * noiseTable[at]
+    data[i] += sigma * table[at]
     at += stride
     if (at >= NOISE_LENGTH) {
       at -= NOISE_LENGTH

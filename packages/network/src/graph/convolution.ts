@@ -79,32 +79,85 @@ function inputGradient(g: Tensor, x: Tensor, weight: Tensor, geometry: Geometry)
 }
 
 /**
- * Weight gradient: for every kernel offset the product of the output gradient with the shifted input, summed over
- * batch and pixels. k² matrix products with the batch in the inner dimension; with few input channels one product
- * with all offsets side by side (im2col), since k² products of a few columns each would starve the GEMM.
+ * Weight gradient: for every kernel offset the product of the output gradient with the shifted input, image by image (so that both stay in
+ * the cache), summed over the batch.
  *
- * The maps are laid out [channel, row, batch, column]: a shift by rows then copies one long run of memory, and only
- * the k shifts by columns copy line by line.
+ * Maps have room beside each line, so that a shift by (i, j) is one by a fixed number of entries of a channel's run of memory. The input
+ * is shifted by rows and the gradient, the other way, by columns: 2k copies of long runs give all k² pairs. Few input channels are
+ * put side by side, or products of a few columns each would starve the GEMM. A stride is taken apart first: the input's stride²
+ * phases are inputs of their own.
  */
 function weightGradient(g: Tensor, x: Tensor, weight: Tensor, geometry: Geometry): Tensor {
   const { kernel, padding, dilation, stride } = geometry
   const [co, ci] = weight.shape
   const [n, , ho, wo] = g.shape
-  const flat = reshape(transpose(g, [1, 2, 0, 3]), [co, ho * n * wo])
-  const padded = pad(transpose(x, [1, 2, 0, 3]), [0, padding, 0, padding], [0, padding, 0, padding])
-  const shift = (t: Tensor, axis: number, offset: number, count: number) => {
-    const end = offset + (count - 1) * stride + 1
-    return t.shape[axis] === count ? t : slice(t, axis, offset, end, stride)
+  if (kernel === 1 && stride === 1 && padding === 0) {
+    const flat = (t: Tensor) => reshape(t, [n, t.shape[1], ho * wo])
+    return reshape(reduceSum(matmul(flat(g), flat(x), true), [0]), weight.shape)
   }
-  const columns = Array.from({ length: kernel }, (_, j) => shift(padded, 3, j * dilation, wo))
-  const shifted: Tensor[] = []
-  for (let i = 0; i < kernel; i++)
-    for (const column of columns) shifted.push(reshape(shift(column, 1, i * dilation, ho), [ci, ho * n * wo]))
-  if (kernel === 1) return reshape(matmul(flat, shifted[0], true), weight.shape)
-  if (ci < 8) {
-    const all = matmul(flat, concat(shifted, 0), true)
-    return reshape(transpose(reshape(all, [co, kernel * kernel, ci]), [0, 2, 1]), weight.shape)
+  // An offset of the kernel: which phase of the input, and its shift there.
+  const offsets = Array.from({ length: kernel }, (_, i) => ({
+    phase: (i * dilation) % stride,
+    shift: Math.floor((i * dilation) / stride)
+  }))
+  const reach = offsets[kernel - 1].shift
+  const [lines, columns] = [ho + reach, wo + reach]
+  const phases = splitPhases(x, padding, stride, [lines, columns])
+  const rowShifted = memo((phase: number, shift: number) => {
+    const moved = lines === ho ? phases[phase] : slice(phases[phase], 2, shift, shift + ho)
+    return reshape(moved, [n, ci, ho * columns])
+  })
+  // A line of zeros before the first, so that the gradient can be moved on by columns.
+  const before = reach > 0 ? 1 : 0
+  const roomy = reshape(pad(g, [0, 0, before, 0], [0, 0, 0, reach]), [n, co, (ho + before) * columns])
+  const columnShifted = memo((shift: number) => {
+    const from = before * columns - shift
+    return before === 0 ? roomy : slice(roomy, 2, from, from + ho * columns)
+  })
+  const together = ci < 8
+  const products = offsets.flatMap(column => {
+    const moved = offsets.map(row => rowShifted(row.phase * stride + column.phase, row.shift))
+    const factors = together ? [concat(moved, 1)] : moved
+    return factors.map(m => matmul(columnShifted(column.shift), m, true))
+  })
+  const stacked = concat(
+    products.map(p => reshape(p, [1, ...p.shape])),
+    0
+  )
+  const summed = reduceSum(stacked, [1])
+  // [j][co][i][ci] where rows went together, [j][i][co][ci] otherwise; the weights are [co][ci][i][j].
+  return together
+    ? transpose(reshape(summed, [kernel, co, kernel, ci]), [1, 3, 2, 0])
+    : transpose(reshape(summed, [kernel, kernel, co, ci]), [2, 3, 1, 0])
+}
+
+/**
+ * The padded input's pixels (stride·r + a, stride·c + b) as maps of their own, [a·stride + b], each `size` large: cut, or filled up with
+ * zeros, at the end.
+ */
+function splitPhases(x: Tensor, padding: number, stride: number, size: readonly [number, number]): Tensor[] {
+  const [, channels, h, w] = x.shape
+  const after = [h, w].map((d, axis) => stride * size[axis] - d - padding)
+  const padded = pad(x, [0, 0, padding, padding], [0, 0, ...after.map(a => Math.max(0, a))])
+  const cut = after.reduce((t, a, axis) => (a < 0 ? slice(t, 2 + axis, 0, stride * size[axis]) : t), padded)
+  if (stride === 1) return [cut]
+  const [n] = x.shape
+  const blocks = x.graph.node('SpaceToDepth', [cut], { blocksize: { int: stride } }, [
+    n,
+    stride * stride * channels,
+    size[0],
+    size[1]
+  ])
+  return Array.from({ length: stride * stride }, (_, p) => slice(blocks, 1, p * channels, (p + 1) * channels))
+}
+
+/** The same tensor for the same arguments: what several products share is computed once. */
+function memo<A extends number[]>(make: (...a: A) => Tensor): (...a: A) => Tensor {
+  const made = new Map<string, Tensor>()
+  return (...a) => {
+    const key = a.join()
+    const t = made.get(key) ?? make(...a)
+    made.set(key, t)
+    return t
   }
-  const products = shifted.map(s => reshape(matmul(flat, s, true), [1, co, ci]))
-  return reshape(transpose(concat(products, 0), [1, 2, 0]), weight.shape)
 }

@@ -56,6 +56,10 @@ export interface PrepareRecipe {
   readonly augment: number
   /** How far they are moved in their plane, against the same: N has seen more of that than this patient's views need. */
   readonly inPlane: number
+  /** Share of them under adverse conditions: few photons, instruments, a collimated field. */
+  readonly adverse: number
+  /** Whether the others have the noise of photons, strongest where fewest pass. */
+  readonly photonNoise: boolean
   /** Whether landmarks get weights from the validation error. */
   readonly weights: boolean
 }
@@ -86,6 +90,8 @@ export const PREPARE_RECIPES = {
     sigmaMm: 4,
     augment: 0.35,
     inPlane: 0.4,
+    adverse: 0.3,
+    photonNoise: true,
     weights: true
   },
   /** The paper in every step: K = 90, τ = 6 mm, median, [200, 500] HU, the 3,456 poses, the heat maps of its reference [1], no weights. */
@@ -104,6 +110,8 @@ export const PREPARE_RECIPES = {
     sigmaMm: 10.6,
     augment: 0,
     inPlane: 0,
+    adverse: 0,
+    photonNoise: false,
     weights: false
   }
 } as const satisfies Record<string, PrepareRecipe>
@@ -155,6 +163,8 @@ export function prepareDefaults(o: PrepareOptions) {
     sigmaMm: o.sigmaMm ?? recipe.sigmaMm,
     augment: o.augment ?? recipe.augment,
     inPlane: o.inPlane ?? recipe.inPlane,
+    adverse: o.adverse ?? recipe.adverse,
+    photonNoise: o.photonNoise ?? recipe.photonNoise,
     weights: o.weights ?? recipe.weights,
     seed: o.seed ?? 1,
     threads: o.threads ?? 2

@@ -131,7 +131,9 @@ export async function retrain(
       firstViews: FIRST_VIEWS,
       freshViews: FRESH_VIEWS,
       augment: o.augment,
-      inPlane: o.inPlane
+      inPlane: o.inPlane,
+      adverse: o.adverse,
+      photonNoise: o.photonNoise
     },
     steps: o.steps,
     maxSeconds: o.maxSeconds,

@@ -17,6 +17,9 @@ export interface BatchOptions {
   readonly augment: number
   /** In-plane moves of the images, against the full range; default 1. */
   readonly inPlane?: number
+  /** Share of the images under adverse conditions, and whether the others have photon noise; see `augmentView`. */
+  readonly adverse?: number
+  readonly photonNoise?: boolean
   /**
    * For each landmark the position of its partner on the other side of the body: half of the views are then shown as in a
    * mirror, which doubles the anatomies. Left out where left and right are to be told apart by more than their side.
@@ -68,7 +71,9 @@ export function createBatchMaker(source: ViewSource, options: BatchOptions): () 
       const view = options.mirror && random.chance(0.5) ? mirrored(taken, options.mirror) : taken
       const { image, points } = augmentView(view, random, {
         strength: options.augment,
-        inPlane: options.inPlane
+        inPlane: options.inPlane,
+        adverse: options.adverse,
+        photonNoise: options.photonNoise
       })
       normaliseInput(spec, image.data, images, b * pixels)
       encodeTargets(spec, points, options.sigmaPixels, targets, b * bins)
