@@ -81,6 +81,14 @@ export const positiveNumber =
       : refuse(flag, 'a positive number', example, text)
   }
 
+/** From 0 to 1. */
+export const share =
+  (flag: string, example: string): Parser<number> =>
+  text => {
+    const [n, more] = numbersOf(text)
+    return more === undefined && n >= 0 && n <= 1 ? n : refuse(flag, 'a number from 0 to 1', example, text)
+  }
+
 /** A whole number of at least `least`. */
 export const wholeNumber =
   (flag: string, least: number, example: string): Parser<number> =>

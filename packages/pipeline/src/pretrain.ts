@@ -53,6 +53,8 @@ export interface PretrainOptions {
   readonly sigmaMm?: number
   /** How strongly images are varied: 0 not at all, 1 (the default) fully. */
   readonly augment?: number
+  /** Share of the images under adverse conditions (few photons, metal, a collimated field), 0.25 by default; with any, the others have photon noise. */
+  readonly adverse?: number
   readonly architecture?: 'compact' | 'cpm'
   /** Width factor of the convolutional pose machine. */
   readonly width?: number
@@ -107,6 +109,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     validateEvery: 500,
     checkpointEvery: 250,
     augment: 1,
+    adverse: 0.25,
     ...recipe,
     ...defined(options)
   }
@@ -131,6 +134,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     learningRate: o.learningRate,
     sigmaMm: o.sigmaMm,
     ...(o.augment === 1 ? {} : { augment: o.augment }),
+    ...(grid ? {} : { adverse: o.adverse }),
     ...(o.patience === undefined ? {} : { patience: o.patience })
   }
   const run = await openRunFolder(o.out, spec, config)
@@ -164,6 +168,8 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
             firstViews: 96,
             freshViews: 2,
             augment: o.augment,
+            adverse: o.adverse,
+            photonNoise: o.adverse > 0,
             mirror: anatomy.mirror ?? undefined
           })
     },

@@ -9,7 +9,7 @@ import {
   type Vec3
 } from '@raypose/core'
 import { afterAll, describe, expect, it } from 'vitest'
-import { idealImage, noiseOfBinned } from '../src/register/assessment/ideal-image.js'
+import { idealImage, noiseOfBinned } from '../src/register/ideal-image.js'
 import { levelFit } from '../src/register/assessment/level-fit.js'
 import { prepareRefinement } from '../src/register/refine.js'
 

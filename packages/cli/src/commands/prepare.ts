@@ -10,7 +10,7 @@ import {
   VERSION
 } from '@raypose/pipeline'
 import type { Command } from 'commander'
-import { oneOf, positiveNumber, range, vector, wholeNumber } from '../arguments.js'
+import { oneOf, positiveNumber, range, share, vector, wholeNumber } from '../arguments.js'
 import { duration, fixed, millimetres } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
 import type { CommandResult } from '../terminal/output.js'
@@ -29,6 +29,7 @@ interface PrepareCommandOptions extends CommonOptions {
   readonly boneWindow?: Vec2
   readonly backProjection?: 'median' | 'robust'
   readonly sampling?: 'continuous' | 'grid'
+  readonly adverse?: number
   readonly steps?: number
   readonly minutes?: number
   readonly seed?: number
@@ -84,6 +85,11 @@ export function addPrepareCommand(program: Command): void {
       oneOf('--sampling', ['continuous', 'grid'] as const)
     )
     .option(
+      '--adverse <share>',
+      'share of the retraining images with few photons, metal and a collimated field (default: 0.15; paper: 0)',
+      share('--adverse', '0.15')
+    )
+    .option(
       '--steps <n>',
       'retraining steps, instead of those of the profile',
       wholeNumber('--steps', 1, '1000')
@@ -129,6 +135,7 @@ async function prepare(
       ...(o.backProjection === undefined ? {} : { method: o.backProjection })
     },
     sampling: o.sampling,
+    adverse: o.adverse,
     steps: o.steps,
     maxSeconds: o.minutes === undefined ? undefined : 60 * o.minutes,
     seed: o.seed,

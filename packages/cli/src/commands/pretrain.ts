@@ -9,7 +9,7 @@ import {
   VERSION
 } from '@raypose/pipeline'
 import type { Command } from 'commander'
-import { oneOf, positiveNumber, wholeNumber } from '../arguments.js'
+import { oneOf, positiveNumber, share, wholeNumber } from '../arguments.js'
 import { duration, fixed, millimetres, percentage } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
 import type { CommandResult } from '../terminal/output.js'
@@ -35,6 +35,7 @@ interface PretrainCommandOptions extends CommonOptions {
   readonly minutes?: number
   readonly init?: string
   readonly augment?: number
+  readonly adverse?: number
   readonly residuals?: readonly [number, number]
 }
 
@@ -100,6 +101,11 @@ export function addPretrainCommand(program: Command): void {
       '--augment <k>',
       'how strongly images are varied, 0 to 1 (default: 1; paper: 0)',
       positiveNumber('--augment', '0.5')
+    )
+    .option(
+      '--adverse <share>',
+      'share of the images with few photons, metal and a collimated field (default: 0.25; paper: 0)',
+      share('--adverse', '0.25')
     )
     .option(
       '--validate-every <n>',
@@ -197,6 +203,7 @@ async function train(
     learningRate: o.learningRate,
     sigmaMm: o.sigma,
     augment: o.augment,
+    adverse: o.adverse,
     validateEvery: o.validateEvery,
     patience: o.patience,
     initial: o.init === undefined ? undefined : await readModel(o.init),

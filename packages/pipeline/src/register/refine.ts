@@ -22,6 +22,7 @@ import {
   type Mat4,
   noiseShareIn,
   noiseWeights,
+  PoseError,
   prepareWasmVolume,
   type RegistrationView,
   type Renderer,
@@ -38,6 +39,7 @@ import {
 } from '@raypose/core'
 import type { DetectedLandmark } from '../types.js'
 import { heldByLandmarks } from './held-by-landmarks.js'
+import { holdOf, UNSURE, widePoses } from './wide-search.js'
 
 /**
  * Voxel size that DRRs are rendered from while registering. The similarity is no worse than with the scanner's own voxels, a DRR takes
@@ -127,6 +129,8 @@ export interface RefinedXray {
   /** Poses of this view, best first. */
   readonly hypotheses: readonly Mat4[]
   readonly landmarks: readonly DetectedLandmark[]
+  /** How probable it is that the first hypothesis is right; default 1. Where no X-ray's is, poses are looked for all about the anatomy. */
+  readonly certainty?: number
   /** This camera from the first X-ray's. */
   readonly cameraFromFirst?: Mat4
 }
@@ -158,19 +162,41 @@ export function refineViews(
     return x.hypotheses.slice(0, MAX_HYPOTHESES).map(h => (back ? composeRigid(back, h) : h))
   })
   const views = xrays.map(x => workingView(x, points))
-  const result = registerViews({
-    ...task,
-    views,
-    starts: [...hypotheses, ...scatteredStarts(hypotheses[0], centre, scattered).slice(1)],
+  const where = {
     centre,
     renderer: ct.levelled,
-    coverage: camera => comparable(ct, camera),
-    levels: heldByLandmarks(
-      task.levels ?? [...VIEWS_LEVELS, { ...POLISH, renderer: ct.finest() }],
-      leastShare(ct, views, hypotheses[0])
+    coverage: (camera: Camera) => comparable(ct, camera),
+    signal: task.signal
+  }
+  const certainty = Math.max(...xrays.map(x => x.certainty ?? 1))
+  const unsure = certainty < UNSURE
+  const begin = unsure ? widePoses(views, hypotheses, centre, certainty, where) : hypotheses
+  if (begin.length === 0)
+    throw new PoseError(
+      'Nothing in the X-ray says where to begin, and no C-arm position about the anatomy fits it',
+      "Check that X-ray and patient belong together, and the X-ray's geometry."
     )
+  const levels = heldByLandmarks(
+    task.levels ?? [...VIEWS_LEVELS, { ...POLISH, renderer: ct.finest() }],
+    leastShare(ct, views, begin[0])
+  ).map(l => (unsure ? { ...l, landmarkWeight: holdOf(certainty) * (l.landmarkWeight ?? 0) } : l))
+  const result = registerViews({
+    ...task,
+    ...where,
+    views,
+    starts: [...begin, ...scatteredStarts(begin[0], centre, scattered).slice(1)],
+    levels
   })
-  return { ...result, views }
+  if (!unsure || levels.length < 3) return { ...result, views }
+  // Coarse levels may have left the pose that the search found: where it fits better in the end, they were wrong.
+  const straight = registerViews({ ...task, ...where, views, starts: begin.slice(0, 1), levels: levels.slice(2) })
+  const better = straight.similarityAfter > result.similarityAfter ? straight : result
+  return {
+    ...better,
+    renders: result.renders + straight.renders,
+    levels: [...result.levels.slice(0, 2), ...better.levels.slice(-levels.slice(2).length)],
+    views
+  }
 }
 
 /** Blocks of working pixels that shares are told by. */

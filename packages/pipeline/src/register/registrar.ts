@@ -205,6 +205,7 @@ const asXray = ({ image, detector, initial, cameraFromFirst }: Looked): LinkedXr
   detector,
   hypotheses: initial.hypotheses.map(h => h.cameraFromLps),
   landmarks: initial.detections,
+  certainty: initial.confidence.value,
   cameraFromFirst
 })
 
@@ -214,7 +215,8 @@ type Task = Parameters<typeof solveDefault>[3]
 function alone(patient: SolvedPatient, looked: Looked, options: RegistrarOptions, task: Task): SolvedView {
   const { initial, circumstances } = looked
   const [pose] = initial.hypotheses
-  if (!pose) throw refusal(initial)
+  // The default registration looks for a pose by itself where landmarks give none; the paper's cannot.
+  if (!pose && (options.skipRefinement || options.similarity)) throw refusal(initial)
   if (options.skipRefinement)
     return {
       cameraFromLps: pose.cameraFromLps,
@@ -252,7 +254,6 @@ function together(
   // The paper's way knows single views only.
   if (options.skipRefinement || options.similarity)
     return { views: looked.map(l => alone(patient, l, options, task)), solved: 'apart' }
-  if (looked.every(l => l.initial.hypotheses.length === 0)) throw refusal(looked[0].initial)
   const xrays = looked.map(asXray)
   const circumstances = looked.map(l => l.circumstances)
   if (relative === 'tracked')

@@ -87,7 +87,7 @@ function contradiction(
   task: SolveTask
 ): string | null {
   for (const [i, x] of xrays.entries()) {
-    const alone = { ...x, cameraFromFirst: undefined, hypotheses: [cameras[i]] }
+    const alone = { ...x, cameraFromFirst: undefined, hypotheses: [cameras[i]], certainty: 1 }
     const levels = VIEWS_LEVELS.slice(1).map(l => ({ ...l, keep: 1 }))
     const own = refineViews(ct, [alone], landmarks, centre, { signal: task.signal, scattered: 1, levels })
     const { projectionDistance } = poseErrors(
@@ -152,6 +152,7 @@ export interface LinkedXray {
   readonly detector: Detector
   readonly hypotheses: readonly Mat4[]
   readonly landmarks: readonly DetectedLandmark[]
+  readonly certainty?: number
   readonly cameraFromFirst?: Mat4
 }
 

@@ -16,6 +16,7 @@ import type { DetectedLandmark } from '../../types.js'
 import { lineIntegrals } from '../line-integrals.js'
 import { differenced } from './differenced.js'
 import { cameraFromEye, pictureRotation } from './eye.js'
+import { likenessOf } from './likeness.js'
 import type { Look, Observer } from './look.js'
 import { findBest } from './search.js'
 import {
@@ -57,7 +58,10 @@ export async function initialPose(
   const spent = { normalise: 0, detect: 0, pose: 0, verify: 0 }
   const observer: Observer = { ...patient, sourceToPatient: reading.sourceToPatient, spent }
   const { best: found, tried } = await findBest(observer, image, detector, patient.trained, reading)
-  const best = found.confidence.word === 'no' ? found : await differenced(observer, found, patient.drrRounds)
+  const best =
+    found.confidence.word === 'no'
+      ? found
+      : await differenced(observer, found, likenessOf(found), patient.drrRounds)
   const seen = best.picture.encoding.mirrored ? mirrorDetector(detector) : detector
   const { pose, confidence } = best
   return {

@@ -1,17 +1,21 @@
 import { binImage, createRandom, type Image, noiseVariance } from '@raypose/core'
 
-/** Noise of the stand-in X-rays is the same each time. */
-const SEED = 1
-
 /**
  * What an X-ray would look like if the pose were right, the CT all that is there, and its own noise the only trouble: the DRR at the X-ray's
  * contrast plus noise drawn by the X-ray's own variance. How well it correlates with the DRR is the most that any pose can reach: under few
  * photons a right pose correlates little, and only that says how little.
  * @param weights which pixels the contrast is taken from, all alike where omitted
  * @param variance of the X-ray's noise at each of its pixels
+ * @param seed of the noise, the same each time unless another draw is wanted
  */
-export function idealImage(xray: Image, drr: Image, variance: Float32Array, weights?: Float32Array): Image {
-  const random = createRandom(SEED)
+export function idealImage(
+  xray: Image,
+  drr: Image,
+  variance: Float32Array,
+  weights?: ArrayLike<number>,
+  seed = 1
+): Image {
+  const random = createRandom(seed)
   const ofNoise = mean(variance, weights)
   const signal = Math.max(0, spread(xray.data, weights) - ofNoise)
   const rendered = spread(drr.data, weights)
@@ -27,7 +31,7 @@ export function noiseOfBinned(image: Image, binning: number): Float32Array {
   return binImage(noiseVariance(image), binning).data.map(v => v / binning ** 2)
 }
 
-function mean(data: Float32Array, weights?: Float32Array): number {
+function mean(data: Float32Array, weights?: ArrayLike<number>): number {
   let [n, sum] = [0, 0]
   for (let i = 0; i < data.length; i++) {
     const w = weights ? weights[i] : 1
@@ -37,7 +41,7 @@ function mean(data: Float32Array, weights?: Float32Array): number {
   return n > 0 ? sum / n : 0
 }
 
-function spread(data: Float32Array, weights?: Float32Array): number {
+function spread(data: Float32Array, weights?: ArrayLike<number>): number {
   const middle = mean(data, weights)
   return mean(
     data.map(x => (x - middle) ** 2),

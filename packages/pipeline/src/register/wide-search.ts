@@ -1,0 +1,109 @@
+import {
+  DEGREE,
+  type Detector,
+  gridViews,
+  type Mat4,
+  PAPER_SOURCE_TO_ISOCENTER,
+  poseFromView,
+  project,
+  type RegistrationView,
+  registerViews,
+  type Vec3,
+  VIEWS_LEVELS,
+  type ViewGrid,
+  type ViewsLevel,
+  type ViewsRegistration
+} from '@raypose/core'
+
+/** Landmarks less sure than this of their pose do not say alone where to begin. */
+export const UNSURE = 0.7
+
+/**
+ * C-arm positions about an anatomy's middle, so close together that one of them lies within reach of the coarsest level: the patient
+ * head-up, seen from the front, as wide as the views that a network learns.
+ */
+const GRID: ViewGrid = {
+  alpha: { from: -10 * DEGREE, to: 10 * DEGREE, count: 2 },
+  beta: { from: -9 * DEGREE, to: 9 * DEGREE, count: 2 },
+  gamma: { from: -48 * DEGREE, to: 48 * DEGREE, count: 6 },
+  x: { from: 0, to: 0, count: 1 },
+  y: { from: 0, to: 0, count: 1 },
+  z: { from: -80, to: 80, count: 5 }
+}
+
+/** The grid's cameras are sorted by a few coarse steps. */
+const SORTING: ViewsLevel = { ...VIEWS_LEVELS[0], maxEvaluations: 4, keep: 32 }
+/**
+ * Under a few photons, coarse pixels do not tell a right pose from a wrong one for sure, those of 3.2 mm do: many go on to there, the landmarks' own in any
+ * case.
+ */
+const DECIDING: readonly ViewsLevel[] = [
+  { ...VIEWS_LEVELS[1], maxEvaluations: 7, keep: 10 },
+  { ...VIEWS_LEVELS[2], maxEvaluations: 7, keep: 3 }
+]
+
+/** How far a pose may have the anatomy's middle from the picture's, as a share of the picture's size … */
+const OFF_CENTRE = 0.75
+/** … and from the paper's place along the beam, as a share of that. */
+const OFF_DEPTH = 0.35
+
+/** Least share of what landmarks count otherwise: where their pose is unlikely, they hold to what is likely wrong. */
+const LEAST_HOLD = 0.2
+
+/** What landmarks count, against the usual, whose pose is right with this probability. */
+export const holdOf = (certainty: number): number => Math.max(LEAST_HOLD, certainty)
+
+/**
+ * Where a registration may begin if the landmarks are unsure: their poses and C-arm positions all about the anatomy, compared with the X-rays
+ * at coarse resolution.
+ * @param certainty that the landmarks' pose is right, 0 to 1
+ * @returns cameraFromLps of the first view, best first
+ */
+export function widePoses(
+  views: readonly RegistrationView[],
+  hypotheses: readonly Mat4[],
+  centre: Vec3,
+  certainty: number,
+  task: Pick<ViewsRegistration, 'renderer' | 'coverage' | 'signal'>
+): Mat4[] {
+  const hold = holdOf(certainty)
+  const solve = (starts: readonly Mat4[], level: ViewsLevel): Mat4[] => {
+    if (starts.length === 0) return []
+    const { levels } = registerViews({
+      ...task,
+      views,
+      centre,
+      starts,
+      levels: [{ ...level, landmarkWeight: hold * (level.landmarkWeight ?? 0) }]
+    })
+    return levels[0].candidates
+      .map(c => c.cameraFromLps)
+      .filter(pose => plausible(pose, centre, views[0].detector))
+      .slice(0, level.keep)
+  }
+  const [middle, fine] = DECIDING
+  const searched = solve(solve(wideViews(centre, views[0].detector), SORTING), middle)
+  const found = solve([...solve(hypotheses, middle), ...searched], fine)
+  return found.length > 0 ? found : [...hypotheses]
+}
+
+/**
+ * Whether a picture taken from there could be of this anatomy. A similarity is a mean over what can be compared: a pose that moves the
+ * anatomy out of the picture has little to compare, and may fit that well.
+ */
+function plausible(pose: Mat4, centre: Vec3, detector: Detector): boolean {
+  const { u, v, depth } = project({ detector, cameraFromLps: pose }, centre)
+  const usual = (PAPER_SOURCE_TO_ISOCENTER / 1200) * detector.sdd
+  const [columns, rows] = detector.size
+  return (
+    Math.abs(depth - usual) < OFF_DEPTH * usual &&
+    Math.abs(u - (columns - 1) / 2) < OFF_CENTRE * columns &&
+    Math.abs(v - (rows - 1) / 2) < OFF_CENTRE * rows
+  )
+}
+
+/** The grid's cameras; the C-arm's proportions are the paper's. */
+function wideViews(centre: Vec3, { sdd }: Detector): Mat4[] {
+  const distance = (PAPER_SOURCE_TO_ISOCENTER / 1200) * sdd
+  return gridViews(GRID).map(view => poseFromView(view, centre, distance))
+}
