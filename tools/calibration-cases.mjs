@@ -184,8 +184,11 @@ const nothing = () => ({
 
 const QUALITY = {
   good: { mm: [1.5, 4], wrong: [0, 0.12], missed: 0.1 },
-  poor: { mm: [5, 12], wrong: [0.2, 0.5], missed: 0.4 }
+  poor: { mm: [5, 12], wrong: [0.2, 0.5], missed: 0.4 },
+  bad: { mm: [8, 25], wrong: [0.4, 0.9], missed: 0.5 }
 }
+/** How sure the landmarks are of their pose, see `initial-pose.md`: below 0.7 poses are looked for all about the anatomy. */
+const CERTAINTY = { good: [0.6, 1], poor: [0.1, 0.9], bad: [0, 0.7], near: [0.7, 1], hopeless: [0, 1] }
 
 /** What a network might say of an X-ray of `phantom` (at `truth`), mirrored or not; at random where it shows no pelvis. */
 function detect(kind, { phantom, random }, { truth, of = phantom }, quality) {
@@ -234,22 +237,39 @@ function startsOf(kind, scene, view, quality) {
     const { hypotheses } = poseFromLandmarks(phantom.landmarks, landmarks, DETECTOR, { isocenter: centre })
     return { hypotheses: hypotheses.map(h => h.cameraFromLps), landmarks }
   } catch (error) {
-    if (error instanceof PoseError) return null
+    // Then poses are looked for without them.
+    if (error instanceof PoseError) return { hypotheses: [], landmarks, certainty: 0 }
     throw error
   }
 }
 
-/** Registers as the registrar does, and says how it went; null where there is no pose to begin from. */
+/** What of each quality a preset's X-rays get from a network. */
+function drawQuality(preset, random) {
+  const shares =
+    preset === 'worst'
+      ? { good: 0.35, poor: 0.15, bad: 0.35, near: 0.15 }
+      : { good: 0.5, poor: 0.2, bad: 0.05, near: 0.25 }
+  let left = random.next()
+  for (const [quality, share] of Object.entries(shares)) {
+    left -= share
+    if (left < 0) return quality
+  }
+  return 'near'
+}
+
+/** Landmarks of somebody or something else are seldom sure. */
+const certaintyOf = (kind, quality, random) =>
+  random.uniform(...(kind === 'own' || kind === 'pair' ? CERTAINTY[quality] : [0, 0.9]))
+
+/** Registers as the registrar does, and says how it went; null where there is no pose. */
 function judged(scene, kind, preset, views, wanted) {
   const { ct, phantom, random, seed } = scene
   const centre = phantom.isocenter
-  const draw = random.next()
-  const quality = wanted ?? (draw < 0.5 ? 'good' : draw < 0.75 ? 'poor' : 'near')
+  const quality = wanted ?? drawQuality(preset, random)
   const started = performance.now()
   const xrays = []
   for (const [i, view] of views.entries()) {
-    const starts = startsOf(kind, scene, view, quality)
-    if (!starts) return null
+    const starts = { certainty: certaintyOf(kind, quality, random), ...startsOf(kind, scene, view, quality) }
     const known = i === 0 ? undefined : composeRigid(view.truth, invertRigid(views[0].truth))
     const relative =
       known && kind === 'contradicting'
@@ -258,7 +278,14 @@ function judged(scene, kind, preset, views, wanted) {
     const detector = kind === 'mirrored' ? mirrorDetector(DETECTOR) : DETECTOR
     xrays.push({ image: view.image, detector, cameraFromFirst: relative, ...starts })
   }
-  const refinement = refineViews(ct, xrays, phantom.landmarks, centre)
+  let refinement
+  try {
+    refinement = refineViews(ct, xrays, phantom.landmarks, centre)
+  } catch (error) {
+    // No pose shows the anatomy in the picture.
+    if (error instanceof PoseError) return null
+    throw error
+  }
   const refined = performance.now()
   const { evidence, byCurvature, covariance, cameraFromLps } = registrationEvidence(
     ct,
@@ -295,7 +322,12 @@ const worst = all => all.reduce((a, b) => (b.projectionDistance > a.projectionDi
 const FAR = 1e4
 
 /** … and no NaN. */
-const jsonEvidence = e => ({ ...e, overRival: Number.isNaN(e.overRival) ? null : e.overRival })
+const orNull = x => (Number.isNaN(x) ? null : x)
+const jsonEvidence = e => ({
+  ...e,
+  overRival: orNull(e.overRival),
+  overSearched: orNull(e.overSearched)
+})
 
 /** Squared, of the error under the covariance: χ² of six degrees of freedom where that is right. */
 function mahalanobis(pose, truth, centre, covariance) {

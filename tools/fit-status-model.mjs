@@ -27,6 +27,7 @@ const SIGNS = {
   overMirror: -1,
   agreeingStarts: -1,
   overRival: -1,
+  overSearched: -1,
   moved: 1,
   landmarkMedian: 1,
   expectedTre: 1
@@ -67,6 +68,7 @@ export function fitStatusModel(all) {
     const f = statusFeatures({
       ...e,
       overRival: e.overRival ?? Number.NaN,
+      overSearched: e.overSearched ?? Number.NaN,
       expectedTreMm: Math.min(1000, e.expectedTreMm * k),
       depthStdMm: Math.min(1000, e.depthStdMm * k)
     })

@@ -19,20 +19,23 @@ describe('photon noise on line integrals', () => {
     return { mean, variance: x.reduce((s, v) => s + (v - mean) ** 2, 0) / (x.length - 1) }
   }
 
-  it.each([0, 12])('has the mean and variance of counted photons, electronics of %d photons', electronicNoise => {
-    const data = parts(4, 2)
-    addPhotonNoise(data, { photons: 900, electronicNoise }, createRandom(5))
-    const open = 900 / Math.exp(-4)
-    for (const [left, expected] of [
-      [true, 900],
-      [false, 900 * Math.exp(2)]
-    ] as const) {
-      const { mean, variance } = moments(counts(data, open, left))
-      expect(mean / expected).toBeCloseTo(1, 2)
-      expect(variance / (expected + electronicNoise ** 2)).toBeGreaterThan(0.94)
-      expect(variance / (expected + electronicNoise ** 2)).toBeLessThan(1.06)
+  it.each([0, 12])(
+    'has the mean and variance of counted photons, electronics of %d photons',
+    electronicNoise => {
+      const data = parts(4, 2)
+      addPhotonNoise(data, { photons: 900, electronicNoise }, createRandom(5))
+      const open = 900 / Math.exp(-4)
+      for (const [left, expected] of [
+        [true, 900],
+        [false, 900 * Math.exp(2)]
+      ] as const) {
+        const { mean, variance } = moments(counts(data, open, left))
+        expect(mean / expected).toBeCloseTo(1, 2)
+        expect(variance / (expected + electronicNoise ** 2)).toBeGreaterThan(0.94)
+        expect(variance / (expected + electronicNoise ** 2)).toBeLessThan(1.06)
+      }
     }
-  })
+  )
 
   it('never shows less than one photon', () => {
     const data = parts(1, 14)

@@ -160,7 +160,16 @@ describe('the status model', () => {
     for (const list of [above10mm.weights, above2mm.weights, mean, std])
       expect(list).toHaveLength(features.length)
     expect(accept).toBeLessThan(reject)
-    const good = ['coarse', 'middle', 'fine', 'weakestQuarter', 'overMirror', 'agreeingStarts', 'overRival']
+    const good = [
+      'coarse',
+      'middle',
+      'fine',
+      'weakestQuarter',
+      'overMirror',
+      'agreeingStarts',
+      'overRival',
+      'overSearched'
+    ]
     features.forEach((name, k) => {
       const sign = good.includes(name)
         ? -1
@@ -180,6 +189,7 @@ describe('the status model', () => {
       overMirror: -5,
       agreeingStarts: 0,
       overRival: Number.NaN,
+      overSearched: Number.NaN,
       movedMm: 1e6,
       landmarks: null,
       expectedTreMm: 1e3,
@@ -189,6 +199,10 @@ describe('the status model', () => {
       noise: 0
     }
     expect(statusFeatures(evidence).overRival).toBe(statusFeatures({ ...evidence, overRival: 2 }).overRival)
+    expect(statusFeatures(evidence)).toMatchObject({ searched: 0 })
+    expect(statusFeatures(evidence).overSearched).toBe(
+      statusFeatures({ ...evidence, overSearched: 2 }).overSearched
+    )
     const p = statusProbabilities(evidence)
     expect(p.treAbove10mm).toBeGreaterThan(0.9)
     expect(p.treAbove10mm).toBeLessThanOrEqual(p.treAbove2mm)

@@ -9,8 +9,8 @@ import {
   type Vec3
 } from '@raypose/core'
 import { afterAll, describe, expect, it } from 'vitest'
-import { idealImage, noiseOfBinned } from '../src/register/ideal-image.js'
 import { levelFit } from '../src/register/assessment/level-fit.js'
+import { idealImage, noiseOfBinned } from '../src/register/ideal-image.js'
 import { prepareRefinement } from '../src/register/refine.js'
 
 const [width, height] = [120, 90]

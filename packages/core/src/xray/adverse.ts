@@ -114,9 +114,7 @@ function randomField(width: number, height: number, random: Random): Opening {
   return {
     shape: circle ? 'circle' : 'rectangle',
     centre: [width * random.uniform(0.43, 0.57), height * random.uniform(0.43, 0.57)],
-    half: circle
-      ? [radius, radius]
-      : [random.uniform(0.3, 0.5) * width, random.uniform(0.3, 0.5) * height],
+    half: circle ? [radius, radius] : [random.uniform(0.3, 0.5) * width, random.uniform(0.3, 0.5) * height],
     turnDegrees: circle ? 0 : random.uniform(-20, 20)
   }
 }

@@ -67,11 +67,7 @@ export function augmentView(
   }
   if (hard) adverseConditions(data, width, height, random)
   else if (photonNoise && random.chance(0.8))
-    addPhotonNoise(
-      data,
-      { photons: Math.exp(draw(...USUAL_PHOTONS)), electronicNoise: draw(0, 20) },
-      random
-    )
+    addPhotonNoise(data, { photons: Math.exp(draw(...USUAL_PHOTONS)), electronicNoise: draw(0, 20) }, random)
   if (k > 0 && !hard && random.chance(0.3)) saturate(data, random, k)
   normaliseRange(data)
   applyGamma(data, Math.exp(k * draw(-0.5, 0.6)))

@@ -39,7 +39,7 @@ import {
 } from '@raypose/core'
 import type { DetectedLandmark } from '../types.js'
 import { heldByLandmarks } from './held-by-landmarks.js'
-import { holdOf, UNSURE, widePoses } from './wide-search.js'
+import { holdOf, type SearchedPose, UNSURE, widePoses } from './wide-search.js'
 
 /**
  * Voxel size that DRRs are rendered from while registering. The similarity is no worse than with the scanner's own voxels, a DRR takes
@@ -56,6 +56,9 @@ const LEAST_CONFIDENCE = 0.35
 /** Poses to begin from: those that the landmarks allow, and others about the best of them. */
 const MAX_HYPOTHESES = 5
 const SCATTERED = 10
+
+/** The best poses of a wide search go on. */
+const BEGIN = 3
 
 /** Rays nearer than this to the scan's cut ends do not count, mm on the detector: three of the working pixels. */
 const END_MARGIN = 4.8
@@ -138,6 +141,8 @@ export interface RefinedXray {
 /** A refinement with the X-rays as it took them, to be judged by (see `registrationEvidence`). */
 export interface Refinement extends ViewsResult {
   readonly views: readonly RegistrationView[]
+  /** Where a search all about the anatomy ended, at 3.2 mm; absent where none was wanted. */
+  readonly searched?: readonly SearchedPose[]
 }
 
 /**
@@ -170,7 +175,9 @@ export function refineViews(
   }
   const certainty = Math.max(...xrays.map(x => x.certainty ?? 1))
   const unsure = certainty < UNSURE
-  const begin = unsure ? widePoses(views, hypotheses, centre, certainty, where) : hypotheses
+  const searched = unsure ? widePoses(views, hypotheses, centre, certainty, where) : undefined
+  const begin =
+    searched && searched.length > 0 ? searched.slice(0, BEGIN).map(c => c.cameraFromLps) : hypotheses
   if (begin.length === 0)
     throw new PoseError(
       'Nothing in the X-ray says where to begin, and no C-arm position about the anatomy fits it',
@@ -189,13 +196,20 @@ export function refineViews(
   })
   if (!unsure || levels.length < 3) return { ...result, views }
   // Coarse levels may have left the pose that the search found: where it fits better in the end, they were wrong.
-  const straight = registerViews({ ...task, ...where, views, starts: begin.slice(0, 1), levels: levels.slice(2) })
+  const straight = registerViews({
+    ...task,
+    ...where,
+    views,
+    starts: begin.slice(0, 1),
+    levels: levels.slice(2)
+  })
   const better = straight.similarityAfter > result.similarityAfter ? straight : result
   return {
     ...better,
     renders: result.renders + straight.renders,
     levels: [...result.levels.slice(0, 2), ...better.levels.slice(-levels.slice(2).length)],
-    views
+    views,
+    searched
   }
 }
 

@@ -39,7 +39,7 @@ const SORTING: ViewsLevel = { ...VIEWS_LEVELS[0], maxEvaluations: 4, keep: 32 }
  */
 const DECIDING: readonly ViewsLevel[] = [
   { ...VIEWS_LEVELS[1], maxEvaluations: 7, keep: 10 },
-  { ...VIEWS_LEVELS[2], maxEvaluations: 7, keep: 3 }
+  { ...VIEWS_LEVELS[2], maxEvaluations: 7, keep: 15 }
 ]
 
 /** How far a pose may have the anatomy's middle from the picture's, as a share of the picture's size … */
@@ -53,11 +53,17 @@ const LEAST_HOLD = 0.2
 /** What landmarks count, against the usual, whose pose is right with this probability. */
 export const holdOf = (certainty: number): number => Math.max(LEAST_HOLD, certainty)
 
+/** A pose of the first view, and how similar the DRRs are there (with what landmarks hold). */
+export interface SearchedPose {
+  readonly cameraFromLps: Mat4
+  readonly similarity: number
+}
+
 /**
  * Where a registration may begin if the landmarks are unsure: their poses and C-arm positions all about the anatomy, compared with the X-rays
  * at coarse resolution.
  * @param certainty that the landmarks' pose is right, 0 to 1
- * @returns cameraFromLps of the first view, best first
+ * @returns where they ended, best first, similarities at 3.2 mm; only poses from which the anatomy is in the picture
  */
 export function widePoses(
   views: readonly RegistrationView[],
@@ -65,9 +71,9 @@ export function widePoses(
   centre: Vec3,
   certainty: number,
   task: Pick<ViewsRegistration, 'renderer' | 'coverage' | 'signal'>
-): Mat4[] {
+): SearchedPose[] {
   const hold = holdOf(certainty)
-  const solve = (starts: readonly Mat4[], level: ViewsLevel): Mat4[] => {
+  const solve = (starts: readonly Mat4[], level: ViewsLevel): SearchedPose[] => {
     if (starts.length === 0) return []
     const { levels } = registerViews({
       ...task,
@@ -77,14 +83,14 @@ export function widePoses(
       levels: [{ ...level, landmarkWeight: hold * (level.landmarkWeight ?? 0) }]
     })
     return levels[0].candidates
-      .map(c => c.cameraFromLps)
-      .filter(pose => plausible(pose, centre, views[0].detector))
+      .filter(c => plausible(c.cameraFromLps, centre, views[0].detector))
       .slice(0, level.keep)
   }
+  const posesOf = (found: readonly SearchedPose[]) => found.map(c => c.cameraFromLps)
   const [middle, fine] = DECIDING
-  const searched = solve(solve(wideViews(centre, views[0].detector), SORTING), middle)
-  const found = solve([...solve(hypotheses, middle), ...searched], fine)
-  return found.length > 0 ? found : [...hypotheses]
+  const sorted = solve(wideViews(centre, views[0].detector), SORTING)
+  const searched = solve(posesOf(sorted), middle)
+  return solve(posesOf([...solve(hypotheses, middle), ...searched]), fine)
 }
 
 /**

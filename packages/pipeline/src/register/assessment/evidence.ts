@@ -14,6 +14,7 @@ import {
   type Vec3
 } from '@raypose/core'
 import type { Refinement, RefinementVolume } from '../refine.js'
+import type { SearchedPose } from '../wide-search.js'
 import { fittedCovariance } from './fitted-covariance.js'
 import { type FitLevel, type LevelFit, levelFit } from './level-fit.js'
 import { mirrorSimilarity } from './mirror.js'
@@ -35,6 +36,8 @@ export interface RegistrationEvidence {
   readonly agreeingStarts: number
   /** How much better the pose is than the best that ended elsewhere, in similarity at 6.4 mm; NaN where all ended here. */
   readonly overRival: number
+  /** The same at 3.2 mm, over the best that a search all about the anatomy found elsewhere; NaN where there was no search, or all of it ended here. */
+  readonly overSearched: number
   /** From the best pose of the second level to the pose, mm at the targets. */
   readonly movedMm: number
   /** Confident landmarks in the pictures, and the median of their distance to where the pose has them, mm on a detector at 1200 mm. */
@@ -150,10 +153,10 @@ function curvatureCovariance(
 }
 
 function agreement(
-  { levels }: Refinement,
+  { levels, searched }: Refinement,
   pose: Mat4,
   targets: readonly Vec3[]
-): Pick<RegistrationEvidence, 'agreeingStarts' | 'overRival' | 'movedMm'> {
+): Pick<RegistrationEvidence, 'agreeingStarts' | 'overRival' | 'overSearched' | 'movedMm'> {
   const [first, second = first] = levels
   const farOf = (m: Mat4) => meanDistance(m, pose, targets)
   const near = first.candidates.filter(c => farOf(c.cameraFromLps) < SAME[0]).length
@@ -166,8 +169,19 @@ function agreement(
       rivals.length === 0
         ? Number.NaN
         : (own ? own.similarity : rivals[0].similarity - 1) - rivals[0].similarity,
+    overSearched: searched ? overOthers(searched, c => farOf(c.cameraFromLps) < SAME[0]) : Number.NaN,
     movedMm: farOf(best.cameraFromLps)
   }
+}
+
+/** By how much the best of some poses is more similar than the best of the others; a pose that was not among them is as good as the worst. */
+function overOthers(poses: readonly SearchedPose[], own: (p: SearchedPose) => boolean): number {
+  const best = (some: readonly SearchedPose[]) => Math.max(...some.map(p => p.similarity))
+  const others = poses.filter(p => !own(p))
+  const mine = poses.filter(own)
+  if (others.length === 0) return mine.length > 0 ? Number.NaN : 0
+  const least = Math.min(...others.map(p => p.similarity))
+  return (mine.length > 0 ? best(mine) : least) - best(others)
 }
 
 /** Mean distance between the places that two poses give targets in the camera, mm. */

@@ -9,8 +9,8 @@ import {
   type RegistrationView,
   type Vec3
 } from '@raypose/core'
-import { coveredBy, type RefinementVolume } from '../refine.js'
 import { idealImage, noiseOfBinned } from '../ideal-image.js'
+import { coveredBy, type RefinementVolume } from '../refine.js'
 
 /** A resolution at which a pose is judged: as registration has it, see `VIEWS_LEVELS`. */
 export interface FitLevel {

@@ -5,6 +5,8 @@ const MOST_OVER_MIRROR = 0.4
 
 /** Beyond this an advantage over a rival is as good as having none. */
 const CLEAR = 0.3
+/** … and over what a search found elsewhere, where right poses are ahead by one to twenty hundredths. */
+const CLEAR_SEARCH = 0.1
 
 /** The numbers that the status model weighs, in its order. */
 export const STATUS_FEATURES = [
@@ -20,6 +22,8 @@ export const STATUS_FEATURES = [
   'overMirror',
   'agreeingStarts',
   'overRival',
+  'overSearched',
+  'searched',
   'moved',
   'landmarkMedian',
   'noLandmarks',
@@ -46,6 +50,10 @@ export function statusFeatures(e: RegistrationEvidence): Record<StatusFeature, n
     overMirror: Math.max(-MOST_OVER_MIRROR, Math.min(MOST_OVER_MIRROR, e.overMirror)),
     agreeingStarts: e.agreeingStarts,
     overRival: Number.isNaN(e.overRival) ? CLEAR : Math.max(-CLEAR, Math.min(CLEAR, e.overRival)),
+    overSearched: Number.isNaN(e.overSearched)
+      ? CLEAR_SEARCH
+      : Math.max(-CLEAR_SEARCH, Math.min(CLEAR_SEARCH, e.overSearched)),
+    searched: Number.isNaN(e.overSearched) ? 0 : 1,
     moved: Math.log1p(e.movedMm),
     landmarkMedian: e.landmarks ? Math.log1p(e.landmarks.medianMm) : 0,
     noLandmarks: e.landmarks ? 0 : 1,

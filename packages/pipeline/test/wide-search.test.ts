@@ -1,0 +1,82 @@
+import {
+  applyRigid,
+  createPhantom,
+  DEGREE,
+  linearise,
+  type Mat4,
+  PAPER_DETECTOR,
+  poseErrors,
+  poseFromView,
+  renderMaterials,
+  simulateXray,
+  XRAY_PRESETS
+} from '@raypose/core'
+import { afterAll, describe, expect, it } from 'vitest'
+import { registrationEvidence } from '../src/register/assessment/evidence.js'
+import { prepareRefinement, refineViews, workingView } from '../src/register/refine.js'
+import { widePoses } from '../src/register/wide-search.js'
+
+const detector = PAPER_DETECTOR
+const { ct, isocenter, landmarks } = createPhantom({ seed: 44, spacing: 2.5 })
+const volume = prepareRefinement(ct)
+const truth = poseFromView(
+  { alpha: 6 * DEGREE, beta: -4 * DEGREE, gamma: 27 * DEGREE, translation: [8, -10, 31] },
+  isocenter
+)
+const camera = { detector, cameraFromLps: truth }
+const [materials] = renderMaterials(ct, [camera])
+const xray = (preset: 'c-arm' | 'worst') =>
+  linearise(
+    simulateXray(
+      materials,
+      camera,
+      { ...XRAY_PRESETS[preset], femursDeg: 0, collimation: 'none' },
+      { seed: 3 }
+    ).reading,
+    { kind: 'intensity' }
+  )
+const tre = (pose: Mat4) => poseErrors(detector, pose, truth, landmarks).tre
+/** A pose that no registration comes back from. */
+const lost = poseFromView(
+  { alpha: -30 * DEGREE, beta: 20 * DEGREE, gamma: -60 * DEGREE, translation: [-60, 90, -120] },
+  isocenter
+)
+
+describe('a search all about the anatomy', () => {
+  afterAll(() => volume.dispose())
+
+  it.each(['c-arm', 'worst'] as const)('finds the pose with nothing but the picture, %s', preset => {
+    const view = workingView({ image: xray(preset), detector, hypotheses: [], landmarks: [] }, [])
+    const found = widePoses([view], [], isocenter, 0, { renderer: volume.levelled })
+    expect(found.length).toBeGreaterThan(1)
+    expect(tre(found[0].cameraFromLps)).toBeLessThan(15)
+    for (let i = 1; i < found.length; i++)
+      expect(found[i].similarity).toBeLessThanOrEqual(found[i - 1].similarity)
+    // All of them have the anatomy before the source, at about the C-arm's distance.
+    for (const { cameraFromLps } of found) {
+      const [, , depth] = applyRigid(cameraFromLps, isocenter)
+      expect(depth).toBeGreaterThan(400)
+      expect(depth).toBeLessThan(1000)
+    }
+  })
+
+  it('is made where landmarks are unsure, and its lead over all else is evidence', () => {
+    const x = { image: xray('c-arm'), detector, hypotheses: [lost], landmarks: [] }
+    const sure = refineViews(volume, [{ ...x, certainty: 1 }], landmarks, isocenter)
+    expect(tre(sure.cameraFromLps)).toBeGreaterThan(20)
+    expect(sure.searched).toBeUndefined()
+    const unsure = refineViews(volume, [{ ...x, certainty: 0.1 }], landmarks, isocenter)
+    expect(tre(unsure.cameraFromLps)).toBeLessThan(1)
+    const evidenceOf = (r: typeof sure) =>
+      registrationEvidence(volume, r, landmarks, isocenter, 1).evidence.overSearched
+    expect(evidenceOf(sure)).toBeNaN()
+    // Not a number: everything ended there.
+    const lead = evidenceOf(unsure)
+    expect(Number.isNaN(lead) || lead > 0.03).toBe(true)
+  })
+
+  it('needs no start at all', () => {
+    const x = { image: xray('c-arm'), detector, hypotheses: [], landmarks: [], certainty: 0 }
+    expect(tre(refineViews(volume, [x], landmarks, isocenter).cameraFromLps)).toBeLessThan(1)
+  })
+})
