@@ -1,5 +1,6 @@
 // Averages networks of one kind, of which each was trained on from the one before (Wortsman et al., "Model soups", 2022):
 //   npm run build && node tools/average-networks.mjs OUT.rpw FILE.rpw@WEIGHT FILE.rpw@WEIGHT …
+// With a negative weight, what one network learnt is added to another: A@1 B-trained-on@1 B@-1 (Ilharco et al., "Editing models with task arithmetic", 2023).
 import { readFile } from 'node:fs/promises'
 import { ArgumentError } from '@raypose/core'
 import { loadWeights, saveWeights } from '@raypose/network'
@@ -8,7 +9,7 @@ import { sha256, writeFileAtomic } from '@raypose/pipeline'
 const [out, ...parts] = process.argv.slice(2)
 const networks = []
 for (const part of parts) {
-  const [, file, weight] = /^(.*)@([\d.]+)$/.exec(part) ?? []
+  const [, file, weight] = /^(.*)@(-?[\d.]+)$/.exec(part) ?? []
   if (!file) throw new ArgumentError(`"${part}" is not FILE@WEIGHT`, 'For example: a.rpw@0.25 b.rpw@0.75')
   const bytes = await readFile(file)
   networks.push({ network: loadWeights(bytes), weight: Number(weight), hash: sha256(bytes) })

@@ -1,7 +1,7 @@
 import type { Random } from '../random/random.js'
 import { collimatorMask, insideOpening, type Opening } from './collimation.js'
 import { boxBlur } from './fields.js'
-import { NOISE_LENGTH, noiseTable } from './noise-table.js'
+import { normalNoise } from './noise-table.js'
 
 /** Signal-dependent noise of a detector that counts photons. */
 export interface Dose {
@@ -34,15 +34,12 @@ export function addPhotonNoise(
   const open = dose.photons / Math.max(1e-6, medianBehind(reading, incident))
   // As a device shows them: no count is less than one photon, no line integral above 12.
   const floor = Math.max(6e-6, 1 / open)
-  const table = noiseTable()
-  let at = random.integer(NOISE_LENGTH)
-  const stride = 1 + 2 * random.integer(512)
+  const noise = normalNoise(data.length, random)
   const electronic = dose.electronicNoise ** 2
   for (let i = 0; i < data.length; i++) {
     const count = reading[i] * open
-    const noisy = count + Math.sqrt(count + electronic) * table[at]
+    const noisy = count + Math.sqrt(count + electronic) * noise[i]
     data[i] = -Math.log(Math.max(floor, noisy / open))
-    at = (at + stride) & (NOISE_LENGTH - 1)
   }
 }
 

@@ -4,7 +4,7 @@ import type { Random } from '../random/random.js'
 import { addPhotonNoise, adverseConditions } from './adverse.js'
 import { insideOpening, type Opening } from './collimation.js'
 import { boxBlur, smoothField } from './fields.js'
-import { NOISE_LENGTH, noiseTable } from './noise-table.js'
+import { normalNoise } from './noise-table.js'
 
 /** A rendered view for training: line integrals of bone and of everything else, and where the landmarks project. */
 export interface TrainingView {
@@ -147,19 +147,9 @@ function filter(data: Float32Array, width: number, height: number, random: Rando
   return data
 }
 
-/** Gaussian noise from a table read at random places: drawing 45,000 normals an image would cost more than all else here. */
 function addNoise(data: Float32Array, random: Random, sigma: number): void {
-  const table = noiseTable()
-  let at = random.integer(NOISE_LENGTH)
-  let stride = 1 + 2 * random.integer(512)
-  for (let i = 0; i < data.length; i++) {
-    data[i] += sigma * table[at]
-    at += stride
-    if (at >= NOISE_LENGTH) {
-      at -= NOISE_LENGTH
-      stride = 1 + 2 * ((stride * 5 + 3) & 511)
-    }
-  }
+  const noise = normalNoise(data.length, random)
+  for (let i = 0; i < data.length; i++) data[i] += sigma * noise[i]
 }
 
 /** What stands in the way: erased patches, straight tools, blades of the collimator. */

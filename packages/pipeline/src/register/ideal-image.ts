@@ -1,4 +1,4 @@
-import { binImage, createRandom, type Image, noiseVariance } from '@raypose/core'
+import { binImage, createRandom, type Image, noiseVariance, normalNoise } from '@raypose/core'
 
 /**
  * What an X-ray would look like if the pose were right, the CT all that is there, and its own noise the only trouble: the DRR at the X-ray's
@@ -15,14 +15,14 @@ export function idealImage(
   weights?: ArrayLike<number>,
   seed = 1
 ): Image {
-  const random = createRandom(seed)
+  const noise = normalNoise(xray.data.length, createRandom(seed))
   const ofNoise = mean(variance, weights)
   const signal = Math.max(0, spread(xray.data, weights) - ofNoise)
   const rendered = spread(drr.data, weights)
   const contrast = rendered > 0 ? Math.sqrt(signal / rendered) : 0
   return {
     ...xray,
-    data: drr.data.map((x, i) => contrast * x + Math.sqrt(variance[i]) * random.normal())
+    data: drr.data.map((x, i) => contrast * x + Math.sqrt(variance[i]) * noise[i])
   }
 }
 

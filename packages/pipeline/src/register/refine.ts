@@ -191,7 +191,12 @@ export function refineViews(
     ...task,
     ...where,
     views,
-    starts: [...begin, ...scatteredStarts(begin[0], centre, scattered).slice(1)],
+    // The landmarks' own pose stays first: similarities before and after are told by it.
+    starts: [
+      ...(unsure ? hypotheses.slice(0, 1) : []),
+      ...begin,
+      ...scatteredStarts(begin[0], centre, scattered).slice(1)
+    ],
     levels
   })
   if (!unsure || levels.length < 3) return { ...result, views }

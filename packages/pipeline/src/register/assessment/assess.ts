@@ -119,6 +119,7 @@ const REMARKABLE = {
   mirror: 0.02,
   starts: 0.3,
   rival: 0.05,
+  search: 0.02,
   landmarksMm: 12,
   treMm: 2
 } as const
@@ -138,6 +139,10 @@ function doubts(e: RegistrationEvidence): string[] {
     out.push(`A quarter of the picture does not fit (${e.weakestQuarter.toFixed(2)}).`)
   if (!Number.isNaN(e.overRival) && e.overRival < REMARKABLE.rival)
     out.push('Another pose fits nearly as well.')
+  if (!Number.isNaN(e.overSearched) && e.overSearched < REMARKABLE.search)
+    out.push(
+      'The landmarks were unsure, and a search all about the anatomy found another pose that fits nearly as well.'
+    )
   if (e.agreeingStarts < REMARKABLE.starts)
     out.push(`Only ${percent(e.agreeingStarts)} of the starts came to this pose.`)
   if (e.landmarks && e.landmarks.medianMm > REMARKABLE.landmarksMm)
