@@ -36,6 +36,8 @@ export interface PoseOptions {
   readonly sourceToIsocenter?: number
   /** Poses to refine besides those computed (a prior pose, the last frame's). */
   readonly starts?: readonly Mat4[]
+  /** Whether they are all there are to begin from: a pose that is nearly known is only made better. */
+  readonly startsOnly?: boolean
   /** What is known of the distance from the source beforehand, see {@link DepthPrior}. */
   readonly depthPrior?: DepthPrior
 }
@@ -178,6 +180,7 @@ function candidateStarts(c: Correspondences, inlierDistance: number, options: Po
     return z > 0.1 * c.sdd && z < 1.1 * c.sdd
   }
   const starts: Start[] = (options.starts ?? []).map(pose => ({ pose, origin: 'given' }))
+  if (options.startsOnly) return starts
   const consensus = ransacPose(c, {
     inlierDistance,
     iterations: options.iterations ?? 500,

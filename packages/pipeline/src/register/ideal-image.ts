@@ -15,15 +15,26 @@ export function idealImage(
   weights?: ArrayLike<number>,
   seed = 1
 ): Image {
-  const noise = normalNoise(xray.data.length, createRandom(seed))
-  const ofNoise = mean(variance, weights)
-  const signal = Math.max(0, spread(xray.data, weights) - ofNoise)
+  return noisy(atContrast(xray, drr, variance, weights), variance, seed)
+}
+
+/** A DRR scaled to the contrast that an X-ray has besides its noise. */
+export function atContrast(
+  xray: Image,
+  drr: Image,
+  variance: Float32Array,
+  weights?: ArrayLike<number>
+): Image {
+  const signal = Math.max(0, spread(xray.data, weights) - mean(variance, weights))
   const rendered = spread(drr.data, weights)
   const contrast = rendered > 0 ? Math.sqrt(signal / rendered) : 0
-  return {
-    ...xray,
-    data: drr.data.map((x, i) => contrast * x + Math.sqrt(variance[i]) * noise[i])
-  }
+  return { ...xray, data: drr.data.map(x => contrast * x) }
+}
+
+/** Adds normal noise of each pixel's own variance. */
+export function noisy(image: Image, variance: Float32Array, seed: number): Image {
+  const noise = normalNoise(image.data.length, createRandom(seed))
+  return { ...image, data: image.data.map((x, i) => x + Math.sqrt(variance[i]) * noise[i]) }
 }
 
 /** Variance of an X-ray's noise in pixels of binning × binning of it, taken to be white. */
@@ -43,8 +54,11 @@ function mean(data: Float32Array, weights?: ArrayLike<number>): number {
 
 function spread(data: Float32Array, weights?: ArrayLike<number>): number {
   const middle = mean(data, weights)
-  return mean(
-    data.map(x => (x - middle) ** 2),
-    weights
-  )
+  let [n, sum] = [0, 0]
+  for (let i = 0; i < data.length; i++) {
+    const w = weights ? weights[i] : 1
+    n += w
+    sum += w * (data[i] - middle) ** 2
+  }
+  return n > 0 ? sum / n : 0
 }

@@ -46,7 +46,7 @@ export async function differenced(
     observer.spent.detect += performance.now() - mark
     mark = performance.now()
     const corrected = correctedBy(look.detections, drawn, camera, observer.landmarks, most)
-    const next = poseAgain(observer, corrected, look, pose)
+    const next = poseAgain(observer, corrected, look, pose, round < rounds - 1)
     observer.spent.pose += performance.now() - mark
     if (!next) break
     pose = next
@@ -84,14 +84,16 @@ export function correctedBy(
   })
 }
 
+/** The last time all poses are looked for again, as hypotheses to register from. */
 function poseAgain(
   observer: Observer,
   detections: readonly Detection[],
   { eye }: Look,
-  { cameraFromLps }: LandmarkPose
+  { cameraFromLps }: LandmarkPose,
+  near: boolean
 ): LandmarkPose | null {
   try {
-    return poseFrom(observer, detections, eye, cameraFromLps, observer.weightsFor(cameraFromLps))
+    return poseFrom(observer, detections, eye, cameraFromLps, observer.weightsFor(cameraFromLps), near)
   } catch (error) {
     if (error instanceof PoseError) return null
     throw error

@@ -1,5 +1,5 @@
 import { noiseVariance, percentiles } from '@raypose/core'
-import { idealImage } from '../ideal-image.js'
+import { atContrast, noisy } from '../ideal-image.js'
 import type { Likeness } from './differenced.js'
 import { fieldOf } from './evidence.js'
 import type { Look } from './look.js'
@@ -18,13 +18,15 @@ export function likenessOf({ picture, eye }: Pick<Look, 'picture' | 'eye'>): Lik
   const seen = lookAt(picture, eye)
   const { data: variance } = noiseVariance(seen)
   const field = fieldMask(picture, eye)
-  return (drr, round) =>
-    Array.from({ length: DRAWS[Math.min(round, DRAWS.length - 1)] }, (_, draw) => {
-      const { data } = idealImage(seen, drr, variance, field, 1 + draw + 7 * round)
+  return (drr, round) => {
+    const plain = atContrast(seen, drr, variance, field)
+    return Array.from({ length: DRAWS[Math.min(round, DRAWS.length - 1)] }, (_, draw) => {
+      const { data } = noisy(plain, variance, 1 + draw + 7 * round)
       if (!field) return data
       const [open] = percentiles(data, OPEN, field)
       return data.map((x, i) => (field[i] ? x : open))
     })
+  }
 }
 
 /** 1 on the eye's pixels that show the exposed field; undefined where all do. */

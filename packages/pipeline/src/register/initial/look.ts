@@ -98,13 +98,19 @@ function poseOf(observer: Observer, detections: readonly Detection[], eye: Eye):
   }
 }
 
-/** The pose that detections have in an eye's frame. @param from a pose to begin at, null where there is none @throws PoseError */
+/**
+ * The pose that detections have in an eye's frame.
+ * @param from a pose to begin at, null where there is none
+ * @param near whether the pose is near that, so that no other is looked for
+ * @throws PoseError
+ */
 export function poseFrom(
   observer: Observer,
   detections: readonly Detection[],
   eye: Eye,
   from: readonly number[] | null,
-  weights: readonly number[]
+  weights: readonly number[],
+  near = false
 ): LandmarkPose {
   const unit = eye.detector.sdd / 1200
   return poseFromLandmarks(observer.landmarks, detections, eye.detector, {
@@ -115,6 +121,7 @@ export function poseFrom(
     scaleStart: SCALE_START * unit,
     scaleEnd: SCALE_END * unit,
     starts: from ? [from] : undefined,
+    startsOnly: near && from !== null,
     depthPrior: observer.sourceToPatient
       ? { point: observer.isocenter, depth: observer.sourceToPatient, sigma: CENTRING, noise: 3 * unit }
       : undefined
