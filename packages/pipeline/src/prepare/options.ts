@@ -90,7 +90,7 @@ export const PREPARE_RECIPES = {
     sigmaMm: 4,
     augment: 0.35,
     inPlane: 0.4,
-    adverse: 0.3,
+    adverse: 0.15,
     photonNoise: true,
     weights: true
   },

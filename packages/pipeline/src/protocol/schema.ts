@@ -164,6 +164,8 @@ const prepare = z
     refineDetections: z.boolean(),
     sampling: z.enum(['continuous', 'grid']),
     augment: z.number().min(0).max(1),
+    adverse: z.number().min(0).max(1),
+    photonNoise: z.boolean(),
     weights: z.boolean(),
     /** HU; null: no upper limit. */
     boneWindow: z.tuple([number, number.nullable()]),

@@ -73,13 +73,14 @@ export interface Registrar {
   /**
    * Phase 3 (paper section 2): landmarks, pose, intensity-based registration. What does not fit comes back `rejected`, with the reasons.
    * @param image values as `call.reading` says, else line integrals, bone bright (see {@link lineIntegrals})
-   * @throws XrayError for an empty or constant image; PoseError where no pose can be computed at all
+   * @throws XrayError for an empty or constant image; PoseError where landmarks give no pose and nothing else may look for one
+   * (`skipRefinement`, `similarity`)
    */
   register(image: Image, detector: Detector, call?: RegisterCall): Promise<Registration>
   /**
    * The same for several X-rays of the patient. Those whose relative geometry is known share one pose, which takes away what a single
    * view leaves open in depth; others are registered one by one.
-   * @throws as {@link register}; PoseError where none of the X-rays gives a pose
+   * @throws as {@link register}; PoseError likewise
    */
   registerAll(xrays: readonly XrayOfSet[], call?: RegisterAllCall): Promise<RegistrationSet>
   /** Follows the patient through a sequence: see {@link Tracker}. */
@@ -211,7 +212,7 @@ const asXray = ({ image, detector, initial, cameraFromFirst }: Looked): LinkedXr
 
 type Task = Parameters<typeof solveDefault>[3]
 
-/** @throws PoseError where its landmarks give no pose at all */
+/** @throws PoseError where its landmarks give no pose at all, and the registration needs one */
 function alone(patient: SolvedPatient, looked: Looked, options: RegistrarOptions, task: Task): SolvedView {
   const { initial, circumstances } = looked
   const [pose] = initial.hypotheses
@@ -243,7 +244,7 @@ function alone(patient: SolvedPatient, looked: Looked, options: RegistrarOptions
   return viewsOf(solved)[0]
 }
 
-/** @throws PoseError where no X-ray gives a pose */
+/** @throws PoseError as {@link alone} */
 function together(
   patient: SolvedPatient,
   looked: readonly Looked[],
@@ -274,7 +275,7 @@ function registrationOf(
   const initialSeconds = (initial.timings.pose + initial.timings.verify) / 1000
   return {
     detector,
-    // An X-ray that gave no pose by itself begins where the others put it.
+    // An X-ray that gave no pose by itself begins where the others, or a search, put it.
     initialPose: pose?.cameraFromLps ?? cameraFromLps,
     finalPose: cameraFromLps,
     status: assessment.status,
