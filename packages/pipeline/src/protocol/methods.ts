@@ -81,8 +81,7 @@ export async function createWorkbench(
     const ct = refinementVolume()
     if (r.kind === 'intensity')
       return { pose: registerByIntensity(ct, { image, detector, start, centre }, r), judgement: UNJUDGED }
-    // Nothing says that a given start is right.
-    const xray = { image, detector, hypotheses: [start], landmarks: [], certainty: 0 }
+    const xray = { image, detector, hypotheses: [start], landmarks: [] }
     const { cameras, assessment } = solveDefault({ ct, landmarks, centre }, [xray], {}, {})
     return { pose: cameras[0], judgement: judgementOf(assessment) }
   }
