@@ -1,5 +1,5 @@
 // Fits the status model to the cases of tools/calibrate-status.mjs and judges it on scenes that it has not seen.
-import { STATUS_FEATURES, statusFeatures } from '@raypose/pipeline'
+import { impossible, STATUS_FEATURES, statusFeatures } from '@raypose/pipeline'
 import { auc, brier, fitLogistic, logLoss, predict, standardiser } from './logistic.mjs'
 import { reliabilitySvg } from './reliability-svg.mjs'
 
@@ -86,11 +86,15 @@ export function fitStatusModel(all) {
     models[name] = { ...fitSigned(x(fitted), fitted.map(label), best.ridge), ridge: best.ridge }
   }
   // Half of the least probability that any failure by the paper's measure got in cross-validation. A pose that is right in the picture and
-  // more than 10 mm off along the beam counts in the models, but single ones do not set the limit.
-  const least = Math.min(1, ...outOfFold.above10mm.filter((_, i) => missed(fitted[i])))
+  // more than 10 mm off along the beam counts in the models, but single ones do not set the limit; nor do those that are rejected by rule.
+  const ruledOut = r => impossible(r.evidence, true).length > 0
+  const least = Math.min(
+    1,
+    ...outOfFold.above10mm.filter((_, i) => missed(fitted[i]) && !ruledOut(fitted[i]))
+  )
   const accept = Math.min(MOST_ACCEPTED, least / 2)
   const reject = 0.5
-  const statusOf = p => (p < accept ? 'accepted' : p < reject ? 'doubtful' : 'rejected')
+  const statusOf = (p, r) => (ruledOut(r) || p >= reject ? 'rejected' : p < accept ? 'accepted' : 'doubtful')
 
   const held = Object.fromEntries(
     Object.entries(LABELS).map(([name, label]) => {
@@ -105,10 +109,10 @@ export function fitStatusModel(all) {
       ? `${r.kind}, ${r.preset}, ${missed(r) ? 'failure' : failed(r) ? 'off along the beam' : 'success'}`
       : r.kind
     table[group] ??= { accepted: 0, doubtful: 0, rejected: 0 }
-    table[group][statusOf(held.above10mm.p[i])]++
+    table[group][statusOf(held.above10mm.p[i], r)]++
   })
-  const successes = kept.map((r, i) => [r, statusOf(held.above10mm.p[i])]).filter(([r]) => !failed(r))
-  const failures = kept.map((r, i) => [r, statusOf(held.above10mm.p[i])]).filter(([r]) => failed(r))
+  const successes = kept.map((r, i) => [r, statusOf(held.above10mm.p[i], r)]).filter(([r]) => !failed(r))
+  const failures = kept.map((r, i) => [r, statusOf(held.above10mm.p[i], r)]).filter(([r]) => failed(r))
   const heldOwn = kept.filter(r => !failed(r) && r.reported !== null).map(r => r.reported)
   const round = v => (v === null ? null : Number(v.toPrecision(5)))
   const figures = {

@@ -98,7 +98,8 @@ const MIRRORED = 0.15
 const MIRROR_FITS =
   'The mirror image fits better than the picture: it may be stored as seen from the other side.'
 
-function impossible(e: RegistrationEvidence, determined: boolean): string[] {
+/** What alone forbids to use a pose, whatever the status model says, in words. @param determined whether the images determine the pose */
+export function impossible(e: RegistrationEvidence, determined: boolean): string[] {
   const out: string[] = []
   if (e.overMirror < -MIRRORED) out.push(MIRROR_FITS)
   if (e.clippedShare > MOST_CLIPPED)
