@@ -211,6 +211,7 @@ export function refineViews(
   const better = straight.similarityAfter > result.similarityAfter ? straight : result
   return {
     ...better,
+    similarityBefore: result.similarityBefore,
     renders: result.renders + straight.renders,
     levels: [...result.levels.slice(0, 2), ...better.levels.slice(-levels.slice(2).length)],
     views,
