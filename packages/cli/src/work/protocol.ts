@@ -118,8 +118,10 @@ export async function protocolToFolder(w: ProtocolWork): Promise<ProtocolOutcome
   const run: ProtocolRun = { ...own, rows: [...own.rows, ...theirs] }
 
   const capture = w.captureRange ? captureRangeProtocol(protocol) : null
+  // With their preparations: for a CT without landmarks nothing else says where the anatomy is.
+  const prepared = own.patients.map(p => p.source)
   const captureRange = capture
-    ? capturePoints(protocol, await runProtocol(capture, sources, staged(w, 'capture range')))
+    ? capturePoints(protocol, await runProtocol(capture, prepared, staged(w, 'capture range')))
     : []
   const ablations: ArmResult[] = []
   for (const arm of arms) {
