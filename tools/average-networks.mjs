@@ -18,6 +18,7 @@ const [first] = networks
 if (networks.some(n => JSON.stringify(n.network.spec) !== JSON.stringify(first.network.spec)))
   throw new ArgumentError('The networks are of different kinds', 'Average networks of the same spec only.')
 const total = networks.reduce((s, n) => s + n.weight, 0)
+if (!(total > 0)) throw new ArgumentError(`The weights add up to ${total}`, 'Give weights of a positive sum.')
 const parameters = first.network.parameters.map((_, i) =>
   networks.reduce((s, n) => s + (n.weight / total) * n.network.parameters[i], 0)
 )

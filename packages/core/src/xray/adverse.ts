@@ -21,7 +21,8 @@ const METAL = { from: 1, to: 12 } as const
 /**
  * Photon noise on line integrals, in place: every pixel as noisy as few photons reach it, so that the thick parts of a patient drown first.
  * Monoenergetic, the counts' noise normal: the fast way for training; {@link simulateXray} has the physics.
- * @param incident beam towards each pixel before the patient; 1 everywhere where omitted
+ * @param data dimensionless line integrals, row-major
+ * @param incident beam towards each pixel before the patient, relative to an open one (collimation); 1 everywhere where omitted
  */
 export function addPhotonNoise(
   data: Float32Array,
@@ -56,7 +57,7 @@ function medianBehind(reading: Float32Array, incident?: Float32Array): number {
 
 /**
  * A hard case for a network to learn from: hardly any dose, blades and wires of metal, a collimated field, a window set by what is
- * not the patient. In place; line integrals in, line integrals out, cut at both ends as a display does.
+ * not the patient. In place: dimensionless line integrals in and out, width × height, row-major, cut at both ends as a display does.
  */
 export function adverseConditions(data: Float32Array, width: number, height: number, random: Random): void {
   addMetal(data, width, height, random)

@@ -39,7 +39,7 @@ import {
 } from '@raypose/core'
 import type { DetectedLandmark } from '../types.js'
 import { heldByLandmarks } from './held-by-landmarks.js'
-import { holdOf, type SearchedPose, UNSURE, widePoses } from './wide-search.js'
+import { loosened, type SearchedPose, UNSURE, widePoses } from './wide-search.js'
 
 /**
  * Voxel size that DRRs are rendered from while registering. The similarity is no worse than with the scanner's own voxels, a DRR takes
@@ -183,10 +183,11 @@ export function refineViews(
       'Nothing in the X-ray says where to begin, and no C-arm position about the anatomy fits it',
       "Check that X-ray and patient belong together, and the X-ray's geometry."
     )
-  const levels = heldByLandmarks(
+  const held = heldByLandmarks(
     task.levels ?? [...VIEWS_LEVELS, { ...POLISH, renderer: ct.finest() }],
     leastShare(ct, views, begin[0])
-  ).map(l => (unsure ? { ...l, landmarkWeight: holdOf(certainty) * (l.landmarkWeight ?? 0) } : l))
+  )
+  const levels = unsure ? loosened(held, certainty) : held
   const result = registerViews({
     ...task,
     ...where,
@@ -213,7 +214,7 @@ export function refineViews(
     ...better,
     similarityBefore: result.similarityBefore,
     renders: result.renders + straight.renders,
-    levels: [...result.levels.slice(0, 2), ...better.levels.slice(-levels.slice(2).length)],
+    levels: [...result.levels.slice(0, 2), ...better.levels.slice(2 - levels.length)],
     views,
     searched
   }

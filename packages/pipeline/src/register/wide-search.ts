@@ -50,8 +50,9 @@ const OFF_DEPTH = 0.35
 /** Least share of what landmarks count otherwise: where their pose is unlikely, they hold to what is likely wrong. */
 const LEAST_HOLD = 0.2
 
-/** What landmarks count, against the usual, whose pose is right with this probability. */
-export const holdOf = (certainty: number): number => Math.max(LEAST_HOLD, certainty)
+/** Levels at which landmarks hold the pose only as far as it is likely to be right. @param certainty the probability of that, 0 to 1 */
+export const loosened = (levels: readonly ViewsLevel[], certainty: number): ViewsLevel[] =>
+  levels.map(l => ({ ...l, landmarkWeight: Math.max(LEAST_HOLD, certainty) * (l.landmarkWeight ?? 0) }))
 
 /** A pose of the first view, and how similar the DRRs are there (with what landmarks hold). */
 export interface SearchedPose {
@@ -62,7 +63,10 @@ export interface SearchedPose {
 /**
  * Where a registration may begin if the landmarks are unsure: their poses and C-arm positions all about the anatomy, compared with the X-rays
  * at coarse resolution.
- * @param certainty that the landmarks' pose is right, 0 to 1
+ * @param views X-rays of one pose, line integrals at working resolution
+ * @param hypotheses cameraFromLps of the first view that the landmarks allow; may be none
+ * @param centre the anatomy's middle, LPS mm
+ * @param certainty probability that the landmarks' pose is right, 0 to 1
  * @returns where they ended, best first, similarities at 3.2 mm; only poses from which the anatomy is in the picture
  */
 export function widePoses(
@@ -72,7 +76,6 @@ export function widePoses(
   certainty: number,
   task: Pick<ViewsRegistration, 'renderer' | 'coverage' | 'signal'>
 ): SearchedPose[] {
-  const hold = holdOf(certainty)
   const solve = (starts: readonly Mat4[], level: ViewsLevel): SearchedPose[] => {
     if (starts.length === 0) return []
     const { levels } = registerViews({
@@ -80,7 +83,7 @@ export function widePoses(
       views,
       centre,
       starts,
-      levels: [{ ...level, landmarkWeight: hold * (level.landmarkWeight ?? 0) }]
+      levels: loosened([level], certainty)
     })
     return levels[0].candidates
       .filter(c => plausible(c.cameraFromLps, centre, views[0].detector))
