@@ -21,7 +21,7 @@ export interface AugmentOptions {
   readonly strength?: number
   /** How far the image is turned, scaled and shifted in its plane (the landmarks follow), against the full range: 0 not at all, 1 (the default). */
   readonly inPlane?: number
-  /** Share of the images under {@link adverseConditions}, at full strength otherwise, whatever the strength; default 0. */
+  /** Share of the images under {@link adverseConditions}, all else at a strength of 0.6 at least; default 0. */
   readonly adverse?: number
   /** Whether noise is also as photons make it: strongest where fewest pass; default false. */
   readonly photonNoise?: boolean

@@ -21,7 +21,7 @@ export type Likeness = (drr: Image, round: number) => readonly Float32Array[]
 /**
  * Takes from the detections what the network gets wrong at this view: it looks at a DRR of the pose found, where every landmark's place is known, and
  * its errors there are subtracted. Errors of a network that has learnt one patient are mostly the same function of the view for X-ray and
- * DRR (as are those of M′), so that what is left is their difference. It costs one DRR and one more inference a round.
+ * DRR (as are those of M′), so that what is left is their difference. It costs one DRR a round, and an inference for each picture of it.
  * @param look in its eye's frame; what it says of confidence is kept
  * @param likeness makes a DRR as much like the X-ray as can be
  * @returns the look with corrected detections (eye pixels) and their pose; as it was where no better pose comes of it

@@ -59,7 +59,7 @@ export async function initialPose(
   const observer: Observer = { ...patient, sourceToPatient: reading.sourceToPatient, spent }
   const { best: found, tried } = await findBest(observer, image, detector, patient.trained, reading)
   const best =
-    found.confidence.word === 'no'
+    found.confidence.word === 'no' || patient.drrRounds === 0
       ? found
       : await differenced(observer, found, likenessOf(found), patient.drrRounds)
   const seen = best.picture.encoding.mirrored ? mirrorDetector(detector) : detector
