@@ -6,6 +6,7 @@ import {
   createRandom,
   DEGREE,
   drawFemurTurns,
+  heightRange,
   invertRigid,
   linearise,
   mirrorDetector,
@@ -39,12 +40,14 @@ export function openPatient(seed, spacing) {
   const phantom = createPhantom({ seed, spacing, completeness: 0.9, tableChance: 0.3 })
   const random = createRandom(seed + 7)
   const angle = range => random.uniform(-range, range) * DEGREE
+  // The protocol's views lie between the lowest and the highest landmark.
+  const height = heightRange(phantom.landmarks, phantom.isocenter)
   const poses = Array.from({ length: POSES }, () => {
     const view = {
       alpha: angle(18),
       beta: angle(18),
       gamma: angle(40),
-      translation: [random.uniform(-18, 18), random.uniform(-18, 18), random.uniform(-50, 50)]
+      translation: [random.uniform(-18, 18), random.uniform(-18, 18), random.uniform(height.from, height.to)]
     }
     return poseFromView(view, phantom.isocenter)
   })
@@ -187,8 +190,8 @@ const QUALITY = {
   poor: { mm: [5, 12], wrong: [0.2, 0.5], missed: 0.4 },
   bad: { mm: [8, 25], wrong: [0.4, 0.9], missed: 0.5 }
 }
-/** How sure the landmarks are of their pose, see `initial-pose.md`: below 0.7 poses are looked for all about the anatomy. */
-const CERTAINTY = { good: [0.6, 1], poor: [0.1, 0.9], bad: [0, 0.7], near: [0.7, 1], hopeless: [0, 1] }
+/** How sure the landmarks are of their pose, see `initial-pose.md`: below 0.85 poses are looked for all about the anatomy. */
+const CERTAINTY = { good: [0.6, 1], poor: [0.1, 0.9], bad: [0, 0.7], near: [0.6, 1], hopeless: [0, 1] }
 
 /** What a network might say of an X-ray of `phantom` (at `truth`), mirrored or not; at random where it shows no pelvis. */
 function detect(kind, { phantom, random }, { truth, of = phantom }, quality) {

@@ -1,5 +1,5 @@
 // Fits the status model to the cases of tools/calibrate-status.mjs and judges it on scenes that it has not seen.
-import { impossible, STATUS_FEATURES, statusFeatures } from '@raypose/pipeline'
+import { impossible, MOST_OFF, STATUS_FEATURES, statusFeatures } from '@raypose/pipeline'
 import { auc, brier, fitLogistic, logLoss, predict, standardiser } from './logistic.mjs'
 import { reliabilitySvg } from './reliability-svg.mjs'
 
@@ -10,6 +10,9 @@ const HELD_OUT = 1 / 3
 const FOLDS = 5
 /** No pose is accepted with a chance of failure above this, whatever the cases say. */
 const MOST_ACCEPTED = 0.2
+/** As few successes are rejected in cross-validation, as long as the limit is between these. */
+const FALSE_ALARMS = 0.02
+const REJECT = { from: 0.5, to: 0.9 }
 /** Median of χ² with six degrees of freedom. */
 const CHI2_MEDIAN = 5.348
 
@@ -30,7 +33,8 @@ const SIGNS = {
   overSearched: -1,
   moved: 1,
   landmarkMedian: 1,
-  expectedTre: 1
+  expectedTre: 1,
+  expectedMpd: 1
 }
 
 const fitSigned = (x, y, ridge) =>
@@ -43,12 +47,13 @@ const fitSigned = (x, y, ridge) =>
 
 /** What is predicted: a pose of somebody or something else is off by any measure. */
 const LABELS = {
+  failure: r => +(!r.own || r.mpd > SUCCESS_MM),
   above2mm: r => +(!r.own || r.tre > 2),
-  above10mm: r => +(!r.own || r.tre > 10 || r.mpd > SUCCESS_MM)
+  above10mm: r => +(!r.own || r.tre > 10)
 }
-const failed = LABELS.above10mm
-/** By the paper's measure of success; what must not be accepted. */
-const missed = r => !r.own || r.mpd > SUCCESS_MM
+/** By the paper's measure of success: what must not be accepted, and alone may be rejected. */
+const failed = LABELS.failure
+const off = LABELS.above10mm
 
 export function fitStatusModel(all) {
   // Contradicting X-rays are found by a test of their own (solve.ts).
@@ -70,7 +75,8 @@ export function fitStatusModel(all) {
       overRival: e.overRival ?? Number.NaN,
       overSearched: e.overSearched ?? Number.NaN,
       expectedTreMm: Math.min(1000, e.expectedTreMm * k),
-      depthStdMm: Math.min(1000, e.depthStdMm * k)
+      depthStdMm: Math.min(1000, e.depthStdMm * k),
+      expectedMpdMm: Math.min(1000, e.expectedMpdMm * k)
     })
     return STATUS_FEATURES.map(name => f[name])
   }
@@ -85,16 +91,15 @@ export function fitStatusModel(all) {
     outOfFold[name] = best.p
     models[name] = { ...fitSigned(x(fitted), fitted.map(label), best.ridge), ridge: best.ridge }
   }
-  // Half of the least probability that any failure by the paper's measure got in cross-validation. A pose that is right in the picture and
-  // more than 10 mm off along the beam counts in the models, but single ones do not set the limit; nor do those that are rejected by rule.
+  // Half of the least probability that any failure got in cross-validation, but for those that are rejected by rule.
   const ruledOut = r => impossible(r.evidence, true).length > 0
-  const least = Math.min(
-    1,
-    ...outOfFold.above10mm.filter((_, i) => missed(fitted[i]) && !ruledOut(fitted[i]))
-  )
+  const least = Math.min(1, ...outOfFold.failure.filter((_, i) => failed(fitted[i]) && !ruledOut(fitted[i])))
   const accept = Math.min(MOST_ACCEPTED, least / 2)
-  const reject = 0.5
-  const statusOf = (p, r) => (ruledOut(r) || p >= reject ? 'rejected' : p < accept ? 'accepted' : 'doubtful')
+  // Of the failures most are far above; what lies between is doubtful.
+  const ofSuccesses = outOfFold.failure.filter((_, i) => !failed(fitted[i])).sort((a, b) => a - b)
+  const reject = Math.min(REJECT.to, Math.max(REJECT.from, quantile(ofSuccesses, 1 - FALSE_ALARMS)))
+  const statusOf = (p, gross, r) =>
+    ruledOut(r) || p >= reject ? 'rejected' : p < accept && gross < MOST_OFF ? 'accepted' : 'doubtful'
 
   const held = Object.fromEntries(
     Object.entries(LABELS).map(([name, label]) => {
@@ -103,16 +108,17 @@ export function fitStatusModel(all) {
       return [name, { p, y, auc: auc(p, y), brier: brier(p, y) }]
     })
   )
+  const status = kept.map((r, i) => statusOf(held.failure.p[i], held.above10mm.p[i], r))
   const table = {}
   kept.forEach((r, i) => {
     const group = r.own
-      ? `${r.kind}, ${r.preset}, ${missed(r) ? 'failure' : failed(r) ? 'off along the beam' : 'success'}`
+      ? `${r.kind}, ${r.preset}, ${failed(r) ? 'failure' : off(r) ? 'off along the beam' : 'success'}`
       : r.kind
     table[group] ??= { accepted: 0, doubtful: 0, rejected: 0 }
-    table[group][statusOf(held.above10mm.p[i], r)]++
+    table[group][status[i]]++
   })
-  const successes = kept.map((r, i) => [r, statusOf(held.above10mm.p[i], r)]).filter(([r]) => !failed(r))
-  const failures = kept.map((r, i) => [r, statusOf(held.above10mm.p[i], r)]).filter(([r]) => failed(r))
+  const successes = kept.map((r, i) => [r, status[i]]).filter(([r]) => !failed(r))
+  const failures = kept.map((r, i) => [r, status[i]]).filter(([r]) => failed(r))
   const heldOwn = kept.filter(r => !failed(r) && r.reported !== null).map(r => r.reported)
   const round = v => (v === null ? null : Number(v.toPrecision(5)))
   const figures = {
@@ -121,11 +127,13 @@ export function fitStatusModel(all) {
     heldOutCases: kept.length,
     heldOutFailures: failures.length,
     heldOutFailuresAccepted: failures.filter(([, s]) => s === 'accepted').length,
-    heldOutMissed: failures.filter(([r]) => missed(r)).length,
-    heldOutMissedAccepted: failures.filter(([r, s]) => missed(r) && s === 'accepted').length,
+    heldOutOffAlongBeam: successes.filter(([r]) => off(r)).length,
+    heldOutOffAlongBeamAccepted: successes.filter(([r, s]) => off(r) && s === 'accepted').length,
     heldOutSuccesses: successes.length,
     heldOutSuccessesNotAccepted: successes.filter(([, s]) => s !== 'accepted').length,
     heldOutSuccessesRejected: successes.filter(([, s]) => s === 'rejected').length,
+    aucFailure: round(held.failure.auc),
+    brierFailure: round(held.failure.brier),
     auc2mm: round(held.above2mm.auc),
     brier2mm: round(held.above2mm.brier),
     auc10mm: round(held.above10mm.auc),
@@ -137,10 +145,11 @@ export function fitStatusModel(all) {
     features: [...STATUS_FEATURES],
     mean: scaling.mean.map(round),
     std: scaling.std.map(round),
+    failure: { offset: round(models.failure.offset), weights: models.failure.weights.map(round) },
     above2mm: { offset: round(models.above2mm.offset), weights: models.above2mm.weights.map(round) },
     above10mm: { offset: round(models.above10mm.offset), weights: models.above10mm.weights.map(round) },
     accept: round(accept),
-    reject,
+    reject: round(reject),
     covarianceScale: round(covarianceScale),
     figures
   }
@@ -149,19 +158,23 @@ export function fitStatusModel(all) {
 export const STATUS_MODEL = ${JSON.stringify(model, null, 2)} as const
 `
   const svg = reliabilitySvg([
+    { title: 'mPD > 9.6 mm or another patient', ...held.failure },
     { title: 'TRE > 2 mm', ...held.above2mm },
-    { title: 'TRE > 10 mm or another patient', ...held.above10mm }
+    { title: 'TRE > 10 mm', ...held.above10mm }
   ])
-  const weights = STATUS_FEATURES.map(
-    (n, i) =>
-      `${n.padEnd(16)} ${models.above2mm.weights[i].toFixed(2).padStart(7)} ${models.above10mm.weights[i].toFixed(2).padStart(7)}`
+  const weights = STATUS_FEATURES.map((n, i) =>
+    [n.padEnd(16), ...Object.keys(LABELS).map(l => models[l].weights[i].toFixed(2).padStart(7))].join(' ')
   )
   return {
     module,
     svg,
     text: [
       JSON.stringify(figures, null, 2),
-      `covariance scale ${covarianceScale.toFixed(3)}, accept below ${accept.toFixed(4)}, ridges ${models.above2mm.ridge}, ${models.above10mm.ridge}`,
+      `covariance scale ${covarianceScale.toFixed(3)}, accept below ${accept.toFixed(4)}, reject from ${reject.toFixed(3)}, ridges ${Object.keys(
+        LABELS
+      )
+        .map(l => models[l].ridge)
+        .join(', ')}`,
       ...weights,
       ...Object.entries(table)
         .sort()

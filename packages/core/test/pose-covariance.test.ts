@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ArgumentError } from '../src/errors.js'
 import { PAPER_DETECTOR, project } from '../src/geometry/camera.js'
-import { distance, type Vec3 } from '../src/geometry/linear.js'
+import { distance, type Mat4, type Vec3 } from '../src/geometry/linear.js'
 import { applyRigid, composeRigid, invertRigid } from '../src/geometry/rigid.js'
 import { DEGREE } from '../src/geometry/rotation.js'
 import { poseFromView } from '../src/geometry/view.js'
@@ -11,6 +11,7 @@ import { createRandom } from '../src/random/random.js'
 import {
   covarianceInDegrees,
   errorEllipsoid,
+  expectedProjectionDistance,
   expectedTre,
   poseCovariance
 } from '../src/registration/pose-covariance.js'
@@ -66,17 +67,27 @@ describe('the covariance of a pose', () => {
     const targets: Vec3[] = [[90, 20, 60], [-90, -50, 70], [0, -60, -40], centre]
     const variables = rigidPoseVariables(pose, centre, UNIT_SCALE)
     const draws = 20000
-    let square = 0
+    let [square, projected] = [0, 0]
+    const wide = { ...PAPER_DETECTOR, sdd: 1400 }
+    const seen = (cameraFromLps: Mat4, p: Vec3) => project({ detector: wide, cameraFromLps }, p)
     const moved = new Float64Array(9)
     for (let n = 0; n < draws; n++) {
       const z = Array.from({ length: 6 }, () => random.normal())
       const x = Array.from({ length: 6 }, (_, r) => z.reduce((s, v, k) => s + factor[6 * r + k] * v, 0))
-      const between = composeRigid(invertRigid(pose), variables.poseAt(x))
+      const drawn = variables.poseAt(x)
+      const between = composeRigid(invertRigid(pose), drawn)
+      for (const p of targets) {
+        const [a, b] = [seen(pose, p), seen(drawn, p)]
+        const mm = Math.hypot((a.u - b.u) * wide.pixel[0], (a.v - b.v) * wide.pixel[1])
+        projected += mm ** 2 / targets.length / draws
+      }
       for (const p of targets) square += distance(applyRigid(between, p), p) ** 2 / targets.length / draws
       const d = applyRigid(between, centre).map((v, k) => v - centre[k])
       for (let a = 0; a < 3; a++) for (let b = 0; b < 3; b++) moved[3 * a + b] += (d[a] * d[b]) / draws
     }
     expect(expectedTre(covariance, pose, centre, targets) / Math.sqrt(square)).toBeCloseTo(1, 1)
+    const expected = expectedProjectionDistance(covariance, pose, centre, targets, wide.sdd)
+    expect(expected / Math.sqrt(projected)).toBeCloseTo(1, 1)
     const ellipsoid = errorEllipsoid(covariance, pose, centre)
     expect(ellipsoid.axes[0].mm).toBeGreaterThan(ellipsoid.axes[2].mm)
     for (const { mm, direction: d } of ellipsoid.axes) {
@@ -85,6 +96,7 @@ describe('the covariance of a pose', () => {
       expect(mm / Math.sqrt(along)).toBeCloseTo(1, 1)
     }
     expect(() => expectedTre(covariance, pose, centre, [])).toThrow(ArgumentError)
+    expect(() => expectedProjectionDistance(covariance, pose, centre, [], 1200)).toThrow(ArgumentError)
   })
 })
 

@@ -19,7 +19,7 @@ import {
   XrayError
 } from '@raypose/core'
 import { afterAll, describe, expect, it } from 'vitest'
-import { assess } from '../src/register/assessment/assess.js'
+import { assess, MOST_OFF } from '../src/register/assessment/assess.js'
 import { registrationEvidence } from '../src/register/assessment/evidence.js'
 import { statusFeatures } from '../src/register/assessment/status-features.js'
 import { STATUS_MODEL } from '../src/register/assessment/status-model.data.js'
@@ -66,9 +66,9 @@ describe('a registration', () => {
   it('that is right is accepted, with an error of about the size that it expects', () => {
     const { cameras, assessment: a } = solve(shoot(truth))
     expect(a.status).toBe('accepted')
-    expect(a.probabilityTreAbove10mm).toBeLessThan(STATUS_LIMITS.accept)
+    expect(1 - a.probability).toBeLessThan(STATUS_LIMITS.accept)
+    expect(a.probabilityTreAbove10mm).toBeLessThan(MOST_OFF)
     expect(a.probabilityTreAbove2mm).toBeGreaterThanOrEqual(a.probabilityTreAbove10mm)
-    expect(a.probability + a.probabilityTreAbove10mm).toBeCloseTo(1, 12)
     expect(tre(cameras[0])).toBeLessThan(5 * a.expectedTreMm!)
     expect(a.covariance).toHaveLength(36)
     // The longest axis of the ellipsoid lies along the beam.
@@ -127,7 +127,7 @@ describe('a registration', () => {
     const { assessment: a } = run()
     expect(a.status).toBe('rejected')
     expect(a.reasons.join(' ')).toMatch(reason)
-    expect(a.probabilityTreAbove10mm).toBeGreaterThanOrEqual(STATUS_LIMITS.reject)
+    expect(1 - a.probability).toBeGreaterThanOrEqual(STATUS_LIMITS.reject)
   })
 
   it('of a constant picture is an error with a name', () => {
@@ -156,9 +156,9 @@ describe('a registration', () => {
 
 describe('the status model', () => {
   it('has coefficients for its features, and no feature speaks against its meaning', () => {
-    const { features, above10mm, above2mm, mean, std, accept, reject } = STATUS_MODEL
-    for (const list of [above10mm.weights, above2mm.weights, mean, std])
-      expect(list).toHaveLength(features.length)
+    const { features, failure, above10mm, above2mm, mean, std, accept, reject } = STATUS_MODEL
+    const models = [failure, above10mm, above2mm]
+    for (const list of [...models.map(m => m.weights), mean, std]) expect(list).toHaveLength(features.length)
     expect(accept).toBeLessThan(reject)
     const good = [
       'coarse',
@@ -173,10 +173,10 @@ describe('the status model', () => {
     features.forEach((name, k) => {
       const sign = good.includes(name)
         ? -1
-        : ['moved', 'landmarkMedian', 'expectedTre'].includes(name)
+        : ['moved', 'landmarkMedian', 'expectedTre', 'expectedMpd'].includes(name)
           ? 1
           : 0
-      for (const m of [above10mm, above2mm]) expect(m.weights[k] * sign).toBeGreaterThanOrEqual(0)
+      for (const m of models) expect(m.weights[k] * sign).toBeGreaterThanOrEqual(0)
     })
   })
 
@@ -194,6 +194,7 @@ describe('the status model', () => {
       landmarks: null,
       expectedTreMm: 1e3,
       depthStdMm: 1e3,
+      expectedMpdMm: 1e3,
       usableShare: 0,
       clippedShare: 1,
       noise: 0
@@ -204,6 +205,7 @@ describe('the status model', () => {
       statusFeatures({ ...evidence, overSearched: 2 }).overSearched
     )
     const p = statusProbabilities(evidence)
+    expect(p.failure).toBeGreaterThan(0.9)
     expect(p.treAbove10mm).toBeGreaterThan(0.9)
     expect(p.treAbove10mm).toBeLessThanOrEqual(p.treAbove2mm)
   })

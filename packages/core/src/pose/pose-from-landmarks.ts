@@ -71,6 +71,11 @@ export interface LandmarkPose {
   readonly hypotheses: readonly PoseHypothesis[]
 }
 
+/** mm on the detector. */
+const SCALE_START = 19.2
+/** … and where a start has settled at that scale, mm. */
+const SETTLED = 0.05
+
 /** Orbits about the patient's axis from which the fallback starts look. */
 const FALLBACK_ORBITS = [0, -30, 30, -60, 60].map(g => g * DEGREE)
 
@@ -221,44 +226,61 @@ function tryEpnp(c: Correspondences, starts: Start[], plausible: (pose: Mat4) =>
 
 type Refined = RefinedPose & PoseHypothesis
 
+/** Starts that are one to within 1 mm and half a degree while outliers are still tolerated end as one. */
+function settled(c: Correspondences, starts: readonly Start[], options: PoseOptions): Start[] {
+  if (starts.length < 2) return [...starts]
+  const { scaleStart = SCALE_START, depthPrior } = options
+  const kept: Start[] = []
+  for (const { pose, origin } of starts) {
+    const refined = attempt(() =>
+      refinePose(c, pose, { scaleStart, scaleEnd: scaleStart, annealing: 0, tolerance: SETTLED, depthPrior })
+    )
+    if (refined && !kept.some(k => alike(k.pose, refined.cameraFromLps, refined.centre)))
+      kept.push({ pose: refined.cameraFromLps, origin })
+  }
+  return kept
+}
+
+/** Null for a start with a point behind the source: others decide. */
+function attempt(refine: () => RefinedPose): RefinedPose | null {
+  try {
+    return refine()
+  } catch (error) {
+    if (error instanceof PoseError) return null
+    throw error
+  }
+}
+
 function refineAll(
   c: Correspondences,
   starts: readonly Start[],
   inlierDistance: number,
   options: PoseOptions
 ): Refined[] {
-  const out: Refined[] = []
-  for (const { pose, origin } of starts) {
-    try {
-      const refined = refinePose(c, pose, {
-        scaleStart: options.scaleStart,
-        scaleEnd: options.scaleEnd,
-        depthPrior: options.depthPrior
-      })
-      const inlierCount = squaredResiduals(c, refined.cameraFromLps).filter(
-        r => r < inlierDistance ** 2
-      ).length
-      out.push({ ...refined, origin, inlierCount })
-    } catch (error) {
-      // This start has a point behind the source: others decide.
-      if (!(error instanceof PoseError)) throw error
-    }
-  }
-  return out.sort((a, b) => a.cost - b.cost)
+  const { scaleStart, scaleEnd, depthPrior } = options
+  return settled(c, starts, options)
+    .flatMap(({ pose, origin }): Refined[] => {
+      const refined = attempt(() => refinePose(c, pose, { scaleStart, scaleEnd, depthPrior }))
+      if (!refined) return []
+      const squares = squaredResiduals(c, refined.cameraFromLps)
+      const inlierCount = squares.filter(r => r < inlierDistance ** 2).length
+      return [{ ...refined, origin, inlierCount }]
+    })
+    .sort((a, b) => a.cost - b.cost)
+}
+
+/** Within 1 mm at a point, and about half a degree. */
+function alike(a: Mat4, b: Mat4, at: Vec3): boolean {
+  const [p, q] = [applyRigid(a, at), applyRigid(b, at)]
+  const turn = Math.hypot(...[0, 1, 2, 4, 5, 6, 8, 9, 10].map(i => a[i] - b[i]))
+  return Math.hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]) < 1 && turn < 0.01
 }
 
 /** Optima that project the landmarks to the same place are one. */
 function distinct(sorted: readonly Refined[]): PoseHypothesis[] {
   const kept: Refined[] = []
   for (const r of sorted) {
-    const same = kept.some(k => {
-      const a = applyRigid(k.cameraFromLps, k.centre)
-      const b = applyRigid(r.cameraFromLps, k.centre)
-      const turn = Math.hypot(
-        ...[0, 1, 2, 4, 5, 6, 8, 9, 10].map(i => k.cameraFromLps[i] - r.cameraFromLps[i])
-      )
-      return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]) < 1 && turn < 0.01
-    })
+    const same = kept.some(k => alike(k.cameraFromLps, r.cameraFromLps, k.centre))
     if (!same) kept.push(r)
   }
   return kept.map(({ cameraFromLps, cost, inlierCount, origin, covariance }) => ({

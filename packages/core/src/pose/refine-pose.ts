@@ -16,6 +16,8 @@ export interface RefineOptions {
   readonly scaleEnd?: number
   /** Steps over which the scale falls; as many again are allowed to converge. */
   readonly annealing?: number
+  /** Ends at steps below it, mm; default 10⁻⁷. */
+  readonly tolerance?: number
 }
 
 export interface RefinedPose {
@@ -49,7 +51,7 @@ interface Linearisation {
  * @throws PoseError where the start puts a point at or behind the source, or the points are degenerate
  */
 export function refinePose(c: Correspondences, start: Mat4, options: RefineOptions = {}): RefinedPose {
-  const { scaleEnd = 4, annealing = 15 } = options
+  const { scaleEnd = 4, annealing = 15, tolerance = 1e-7 } = options
   const scaleStart = Math.max(options.scaleStart ?? 19.2, scaleEnd)
   const centre = weightedCentroid(c.points, c.weights)
   const arms = c.points.map(p => sub(p, centre))
@@ -82,7 +84,7 @@ export function refinePose(c: Correspondences, start: Mat4, options: RefineOptio
       }
       lambda = Math.min(lambda * 8, 1e8)
     }
-    if (f === 1 && moved < 1e-7) break
+    if (f === 1 && moved < tolerance) break
   }
   const rt = mulMat3Vec3(r, centre)
   return {

@@ -47,13 +47,15 @@ export function noiseVariance({ width, height, data }: Image, radius = 4): Image
       const cx = Math.max(1, Math.min(width - 2, x))
       const cy = Math.max(1, Math.min(height - 2, y))
       const c = cy * width + cx
-      let least = Number.POSITIVE_INFINITY
-      for (const step of [1, width, width + 1, width - 1])
-        least = Math.min(least, Math.abs(data[c] - (data[c - step] + data[c + step]) / 2))
-      roots[y * width + x] = Math.sqrt(least)
+      const twice = 2 * data[c]
+      const across = Math.abs(twice - data[c - 1] - data[c + 1])
+      const along = Math.abs(twice - data[c - width] - data[c + width])
+      const falling = Math.abs(twice - data[c - width - 1] - data[c + width + 1])
+      const rising = Math.abs(twice - data[c - width + 1] - data[c + width - 1])
+      roots[y * width + x] = Math.sqrt(Math.min(across, along, falling, rising) / 2)
     }
   const mean = boxBlur(roots, width, height, radius)
-  return { width, height, data: mean.map(x => SCALE * Math.max(0, x) ** 4) }
+  return { width, height, data: mean.map(x => (x > 0 ? SCALE * (x * x) * (x * x) : 0)) }
 }
 
 /** From the fourth power of the mean root of such a residual of white noise to its variance: by simulation. */

@@ -10,7 +10,7 @@ import {
   transpose3,
   type Vec3
 } from '../geometry/linear.js'
-import { rotationOf } from '../geometry/rigid.js'
+import { applyRigid, rotationOf } from '../geometry/rigid.js'
 import { DEGREE } from '../geometry/rotation.js'
 import { symmetricEigen } from '../pose/symmetric-eigen.js'
 import type { PatchSpread } from './similarity/patch-correlation.js'
@@ -135,18 +135,66 @@ export function expectedTre(
   centre: Vec3,
   targets: readonly Vec3[]
 ): number {
+  const shifts = targetShifts(cameraFromLps, centre, targets)
+  const sum = shifts.reduce(
+    (s, rows) => s + rows.reduce((t, row) => t + varianceAlong(row, covariance), 0),
+    0
+  )
+  return Math.sqrt(sum / shifts.length)
+}
+
+/**
+ * The distance between a target's projection and where it should be that a covariance leads to expect: root mean square over the targets, mm on
+ * a detector `sdd` from the source. A shift along a target's own ray does not count. Infinite where a target
+ * lies at or behind the source.
+ * @param covariance 6×6 (rad, mm) about `centre`, camera axes
+ * @throws ArgumentError without a target
+ */
+export function expectedProjectionDistance(
+  covariance: ArrayLike<number>,
+  cameraFromLps: Mat4,
+  centre: Vec3,
+  targets: readonly Vec3[],
+  sdd: number
+): number {
+  const shifts = targetShifts(cameraFromLps, centre, targets)
+  let sum = 0
+  shifts.forEach(([alongX, alongY, alongZ], i) => {
+    const [x, y, z] = applyRigid(cameraFromLps, targets[i])
+    if (!(z > 0)) {
+      sum = Number.POSITIVE_INFINITY
+      return
+    }
+    for (const [along, slope] of [
+      [alongX, x / z],
+      [alongY, y / z]
+    ] as const)
+      sum +=
+        (sdd / z) ** 2 *
+        varianceAlong(
+          along.map((d, k) => d - slope * alongZ[k]),
+          covariance
+        )
+  })
+  return Math.sqrt(sum / shifts.length)
+}
+
+/** For each target how x, y and z of its place in the camera change with turns about `centre` and shifts. */
+function targetShifts(cameraFromLps: Mat4, centre: Vec3, targets: readonly Vec3[]): number[][][] {
   if (targets.length === 0)
     throw new ArgumentError('There is no target to expect an error at', 'Give landmarks or surface points.')
   const r = rotationOf(cameraFromLps)
-  let sum = 0
-  for (const target of targets) {
+  return targets.map(target => {
     const p = mulMat3Vec3(r, sub(target, centre))
-    // Rows of the derivative of the target's place: a turn about axis k moves it by e_k × p.
+    // A turn about axis k moves the target by e_k × p.
     const turns = [cross([1, 0, 0], p), cross([0, 1, 0], p), cross([0, 0, 1], p)]
-    for (let a = 0; a < 3; a++) {
-      const row = [turns[0][a], turns[1][a], turns[2][a], +(a === 0), +(a === 1), +(a === 2)]
-      for (let k = 0; k < 6; k++) for (let l = 0; l < 6; l++) sum += row[k] * covariance[6 * k + l] * row[l]
-    }
-  }
-  return Math.sqrt(Math.max(0, sum) / targets.length)
+    return [0, 1, 2].map(a => [turns[0][a], turns[1][a], turns[2][a], +(a === 0), +(a === 1), +(a === 2)])
+  })
+}
+
+/** Variance of a linear function of the six errors. */
+function varianceAlong(row: readonly number[], covariance: ArrayLike<number>): number {
+  let sum = 0
+  for (let k = 0; k < 6; k++) for (let l = 0; l < 6; l++) sum += row[k] * covariance[6 * k + l] * row[l]
+  return Math.max(0, sum)
 }

@@ -72,7 +72,7 @@ export interface ViewsRegistration {
 
 export interface ViewsCandidate {
   readonly cameraFromLps: Mat4
-  /** Mean similarity of the views. */
+  /** Mean similarity of the views, less where little of them can be compared. */
   readonly similarity: number
   /** Of the last evaluation: similarity (negative) and landmarks. */
   readonly model: PoseModel
@@ -98,11 +98,11 @@ export interface ViewsResult {
   readonly levels: readonly ViewsLevelResult[]
 }
 
-/** Gradients, patch by patch; patches that do not fit count less. */
-const patches =
+/** Gradients, patch by patch; patches that do not fit count less. @param patch side, pixels @param outlier see `PatchCorrelationOptions` */
+export const gradientPatches =
   (patch: number, outlier: number): DifferentiableSimilarityFactory =>
   (fixed, options) =>
-    patchCorrelation(fixed, { ...options, patch, outlier })
+    patchCorrelation(fixed, { ...options, patch, outlier: outlier })
 
 /**
  * The default pyramid, for line integrals of a pelvis. The first level only sorts starts; with two dozen of them
@@ -111,7 +111,7 @@ const patches =
 export const VIEWS_LEVELS: readonly ViewsLevel[] = [
   {
     pixelMm: 12.8,
-    similarity: patches(12, 0.7),
+    similarity: gradientPatches(12, 0.7),
     keep: 4,
     maxEvaluations: 8,
     maxStep: { rotation: 6 * DEGREE, inPlane: 15, depth: 50 },
@@ -120,7 +120,7 @@ export const VIEWS_LEVELS: readonly ViewsLevel[] = [
   },
   {
     pixelMm: 6.4,
-    similarity: patches(16, 0.5),
+    similarity: gradientPatches(16, 0.5),
     keep: 2,
     maxEvaluations: 14,
     maxStep: { rotation: 5 * DEGREE, inPlane: 10, depth: 40 },
@@ -129,7 +129,7 @@ export const VIEWS_LEVELS: readonly ViewsLevel[] = [
   },
   {
     pixelMm: 3.2,
-    similarity: patches(24, 0.3),
+    similarity: gradientPatches(16, 0.3),
     maxEvaluations: 12,
     maxStep: { rotation: 3 * DEGREE, inPlane: 5, depth: 20 },
     precision: { rotation: 0.03 * DEGREE, inPlane: 0.05, depth: 0.3 },
@@ -137,7 +137,7 @@ export const VIEWS_LEVELS: readonly ViewsLevel[] = [
   },
   {
     pixelMm: 1.6,
-    similarity: patches(24, 0.3),
+    similarity: gradientPatches(12, 0.3),
     maxEvaluations: 8,
     maxStep: { rotation: 2 * DEGREE, inPlane: 3, depth: 10 },
     precision: { rotation: 0.01 * DEGREE, inPlane: 0.02, depth: 0.1 }
@@ -146,6 +146,12 @@ export const VIEWS_LEVELS: readonly ViewsLevel[] = [
 
 /** The source-to-detector distance that levels' pixel sizes are for, mm. */
 const LEVEL_SDD = 1200
+
+/**
+ * A similarity is a mean over what can be compared; this share of the X-ray besides, of similarity 0, keeps poses that leave next to nothing to
+ * compare from being the best.
+ */
+const UNCOMPARED = 0.05
 
 /** mm on the detector at which a landmark counts half. */
 const LANDMARK_SCALE = 12
@@ -175,7 +181,7 @@ export function registerViews(task: ViewsRegistration): ViewsResult {
     const prepared = views.map(v => prepareView(v, level, task))
     const last = index === levels.length - 1
     let evaluations = 0
-    const evaluate = (measures: readonly DifferentiableSimilarity[], pose: Mat4) => {
+    const evaluate = (measures: readonly Measure[], pose: Mat4) => {
       if (task.signal?.aborted) throw new CancelledError()
       const parts = prepared.map((p, i) =>
         inFirstAxes(viewModel(p, measures[i], composeRigid(relative[i], pose), centre, level), relative[i])
@@ -222,13 +228,19 @@ export function registerViews(task: ViewsRegistration): ViewsResult {
   }
 }
 
+interface Measure {
+  readonly similarity: DifferentiableSimilarity
+  /** What the similarity counts, 0 to 1: see {@link UNCOMPARED}. */
+  readonly credit: number
+}
+
 interface PreparedView {
   readonly detector: Detector
   readonly renderer: DerivativeRenderer
   readonly landmarks?: Correspondences
   readonly buffer: Float32Array
   /** The similarity with the weights that hold at a pose of this view. */
-  measureAt(pose: Mat4): DifferentiableSimilarity
+  measureAt(pose: Mat4): Measure
 }
 
 function prepareView(view: RegistrationView, level: ViewsLevel, task: ViewsRegistration): PreparedView {
@@ -245,26 +257,38 @@ function prepareView(view: RegistrationView, level: ViewsLevel, task: ViewsRegis
     buffer: new Float32Array(7 * fixed.data.length),
     measureAt(cameraFromLps) {
       const covered = task.coverage?.({ detector, cameraFromLps }).data
-      return factory(fixed, {
-        weights: covered && weights ? covered.map((c, i) => c * weights[i]) : (covered ?? weights)
-      })
+      const both = covered && weights ? covered.map((c, i) => c * weights[i]) : (covered ?? weights)
+      return {
+        similarity: factory(fixed, { weights: both }),
+        credit: covered && both ? creditOf(sum(both) / (weights ? sum(weights) : both.length)) : 1
+      }
     }
   }
 }
 
+const sum = (x: Float32Array): number => x.reduce((s, v) => s + v, 0)
+
+/** @param share of what the X-ray shows that can be compared, 0 to 1 */
+const creditOf = (share: number): number =>
+  share > 0 ? (share * (1 + UNCOMPARED)) / (share + UNCOMPARED) : 0
+
 /** Cost of one view at a pose of its own, in its own axes. */
 function viewModel(
   view: PreparedView,
-  measure: DifferentiableSimilarity,
+  { similarity, credit }: Measure,
   cameraFromLps: Mat4,
   centre: Vec3,
   level: ViewsLevel
 ): PoseModel {
   const { detector, renderer, landmarks, buffer } = view
-  const { value, gradient, normal } = measure.model(
+  const { value, gradient, normal } = similarity.model(
     renderer.renderWithDerivatives({ detector, cameraFromLps }, centre, buffer)
   )
-  const model = { cost: -value, gradient: gradient.map(g => -g), normal }
+  const model = {
+    cost: -((similarity.nothing ?? 0) * (1 - credit) + credit * value),
+    gradient: gradient.map(g => -credit * g),
+    normal: normal.map(x => credit * x)
+  }
   const weight = level.landmarkWeight ?? 0
   if (!(landmarks && landmarks.points.length > 0 && weight > 0)) return model
   const prior = landmarkModel(landmarks, cameraFromLps, centre, LANDMARK_SCALE)

@@ -10,6 +10,8 @@ import {
 /** Half width of the window around the largest cell, input pixels: of the mean position, and of its spread. */
 const windowRadius = 9
 const spreadRadius = 12
+/** Cells this far below the largest, in logarithms, are together less than 10⁻⁶ of the probability. */
+const NEGLIGIBLE = -25
 
 /**
  * Landmarks from the scores of one image, at sub-pixel precision.
@@ -44,7 +46,10 @@ function decodeLogits(spec: NetworkSpec, logits: Float32Array): Detection {
   const peak = logits[best]
   const highest = Math.max(peak, logits[width * height])
   let total = 0
-  for (let i = 0; i < logits.length; i++) total += Math.exp(logits[i] - highest)
+  for (let i = 0; i < logits.length; i++) {
+    const below = logits[i] - highest
+    if (below > NEGLIGIBLE) total += Math.exp(below)
+  }
   const [x0, y0] = [best % width, Math.floor(best / width)]
   let [mass, sumU, sumV] = [0, 0, 0]
   let [all, allU, allV, squares] = [0, 0, 0, 0]

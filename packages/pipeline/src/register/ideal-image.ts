@@ -15,20 +15,18 @@ export function idealImage(
   weights?: ArrayLike<number>,
   seed = 1
 ): Image {
-  return noisy(atContrast(xray, drr, variance, weights), variance, seed)
+  return noisy(atContrast(drr, signalOf(xray, variance, weights), weights), variance, seed)
 }
 
-/** A DRR scaled to the contrast that an X-ray has besides its noise. */
-export function atContrast(
-  xray: Image,
-  drr: Image,
-  variance: Float32Array,
-  weights?: ArrayLike<number>
-): Image {
-  const signal = Math.max(0, spread(xray.data, weights) - mean(variance, weights))
+/** Variance that an X-ray has besides its noise. */
+export const signalOf = (xray: Image, variance: Float32Array, weights?: ArrayLike<number>): number =>
+  Math.max(0, spread(xray.data, weights) - mean(variance, weights))
+
+/** A DRR scaled to that variance. */
+export function atContrast(drr: Image, signal: number, weights?: ArrayLike<number>): Image {
   const rendered = spread(drr.data, weights)
   const contrast = rendered > 0 ? Math.sqrt(signal / rendered) : 0
-  return { ...xray, data: drr.data.map(x => contrast * x) }
+  return { ...drr, data: drr.data.map(x => contrast * x) }
 }
 
 /** Adds normal noise of each pixel's own variance. */

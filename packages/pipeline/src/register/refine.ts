@@ -39,7 +39,7 @@ import {
 } from '@raypose/core'
 import type { DetectedLandmark } from '../types.js'
 import { heldByLandmarks } from './held-by-landmarks.js'
-import { loosened, type SearchedPose, UNSURE, widePoses } from './wide-search.js'
+import { fittingBest, loosened, type SearchedPose, UNSURE, widePoses } from './wide-search.js'
 
 /**
  * Voxel size that DRRs are rendered from while registering. The similarity is no worse than with the scanner's own voxels, a DRR takes
@@ -185,7 +185,7 @@ export function refineViews(
     )
   const held = heldByLandmarks(
     task.levels ?? [...VIEWS_LEVELS, { ...POLISH, renderer: ct.finest() }],
-    leastShare(ct, views, begin[0])
+    Math.max(...begin.slice(0, BEGIN).map(pose => leastShare(ct, views, pose)))
   )
   const levels = unsure ? loosened(held, certainty) : held
   const result = registerViews({
@@ -201,15 +201,15 @@ export function refineViews(
     levels
   })
   if (!unsure || levels.length < 3) return { ...result, views }
-  // Coarse levels may have left the pose that the search found: where it fits better in the end, they were wrong.
+  // Coarse levels may have left the poses that the search found: where one of them fits better in the end, they were wrong.
   const straight = registerViews({
     ...task,
     ...where,
     views,
-    starts: begin.slice(0, 1),
-    levels: levels.slice(2)
+    starts: begin,
+    levels: levels.slice(2).map((l, i) => (i === 0 ? { ...l, keep: begin.length } : l))
   })
-  const better = straight.similarityAfter > result.similarityAfter ? straight : result
+  const better = fittingBest([result, straight], { ...where, views }, levels[3] ?? levels[2])
   return {
     ...better,
     similarityBefore: result.similarityBefore,

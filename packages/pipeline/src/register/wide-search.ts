@@ -1,6 +1,7 @@
 import {
   DEGREE,
   type Detector,
+  gradientPatches,
   gridViews,
   type Mat4,
   PAPER_SOURCE_TO_ISOCENTER,
@@ -12,11 +13,12 @@ import {
   VIEWS_LEVELS,
   type ViewGrid,
   type ViewsLevel,
-  type ViewsRegistration
+  type ViewsRegistration,
+  type ViewsResult
 } from '@raypose/core'
 
 /** Landmarks less sure than this of their pose do not say alone where to begin. */
-export const UNSURE = 0.7
+export const UNSURE = 0.85
 
 /**
  * C-arm positions about an anatomy's middle, so close together that one of them lies within reach of the coarsest level: the patient
@@ -28,18 +30,19 @@ const GRID: ViewGrid = {
   gamma: { from: -48 * DEGREE, to: 48 * DEGREE, count: 6 },
   x: { from: 0, to: 0, count: 1 },
   y: { from: 0, to: 0, count: 1 },
-  z: { from: -80, to: 80, count: 5 }
+  z: { from: -120, to: 120, count: 7 }
 }
 
 /** The grid's cameras are sorted by a few coarse steps. */
-const SORTING: ViewsLevel = { ...VIEWS_LEVELS[0], maxEvaluations: 4, keep: 32 }
+const SORTING: ViewsLevel = { ...VIEWS_LEVELS[0], maxEvaluations: 4, keep: 48 }
 /**
  * Under a few photons, coarse pixels do not tell a right pose from a wrong one for sure, those of 3.2 mm do: many go on to there, the landmarks' own in any
- * case.
+ * case. Small patches tell better than large ones, in which the noise of the thick of the patient drowns what its edge shows; and there a patch
+ * that correlates little is no outlier (docs/registration.md has the figures).
  */
 const DECIDING: readonly ViewsLevel[] = [
-  { ...VIEWS_LEVELS[1], maxEvaluations: 7, keep: 10 },
-  { ...VIEWS_LEVELS[2], maxEvaluations: 7, keep: 15 }
+  { ...VIEWS_LEVELS[1], similarity: gradientPatches(8, 0.5), maxEvaluations: 7, keep: 16 },
+  { ...VIEWS_LEVELS[2], similarity: gradientPatches(12, 1), maxEvaluations: 7, keep: 15 }
 ]
 
 /** How far a pose may have the anatomy's middle from the picture's, as a share of the picture's size … */
@@ -115,4 +118,25 @@ function plausible(pose: Mat4, centre: Vec3, detector: Detector): boolean {
 function wideViews(centre: Vec3, { sdd }: Detector): Mat4[] {
   const distance = (PAPER_SOURCE_TO_ISOCENTER / 1200) * sdd
   return gridViews(GRID).map(view => poseFromView(view, centre, distance))
+}
+
+/** What decides in the end: every patch as it is. */
+const VERDICT: Pick<ViewsLevel, 'similarity' | 'maxEvaluations' | 'landmarkWeight'> = {
+  similarity: gradientPatches(12, Number.POSITIVE_INFINITY),
+  maxEvaluations: 1,
+  landmarkWeight: 0
+}
+
+/** The registration that fits better in the end, of several of the same X-rays. @param level whose pixels they are compared at */
+export function fittingBest<T extends ViewsResult>(
+  results: readonly T[],
+  task: Omit<ViewsRegistration, 'starts' | 'levels'>,
+  level: ViewsLevel
+): T {
+  const fits = results.map(
+    r =>
+      registerViews({ ...task, starts: [r.cameraFromLps], levels: [{ ...level, ...VERDICT }] })
+        .similarityAfter
+  )
+  return results[fits.indexOf(Math.max(...fits))]
 }

@@ -17,6 +17,8 @@ export interface SimilarityModel {
 /** A similarity that optimisers with derivatives can use. */
 export type DifferentiableSimilarity = Similarity & {
   model(moving: ImageWithDerivatives): SimilarityModel
+  /** Its value where nothing is alike; default 0. */
+  readonly nothing?: number
 }
 
 export type DifferentiableSimilarityFactory = (
@@ -247,6 +249,7 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
     },
     {
       patches,
+      nothing: 1 - 1 / (1 + 1 / outlier),
       spread(moving: ImageWithDerivatives) {
         load(moving)
         const [c, r] = whole ? [1, 1] : [columns - 1, rows - 1]

@@ -9,7 +9,7 @@ export interface Assessment {
   readonly status: RegistrationStatus
   /** Sentences, the weightiest first. */
   readonly reasons: readonly string[]
-  /** Of a TRE of at most 10 mm, and the paper's success, on the right patient. */
+  /** Of the paper's success (mPD below 9.6 mm), on the right patient. */
   readonly probability: number
   /** Calibrated on simulated registrations. */
   readonly probabilityTreAbove2mm: number
@@ -34,6 +34,9 @@ export interface Circumstances {
   readonly objections?: readonly string[]
 }
 
+/** No pose is accepted that is more than 10 mm off with a greater chance than this. */
+export const MOST_OFF = 0.2
+
 /** A picture with more than this share of its pixels at the ends of the grey scale shows too little. */
 const MOST_CLIPPED = 0.9
 /** A field with less than this share that the CT can say something of shows nothing. */
@@ -50,10 +53,10 @@ export function assess(
 ): Assessment {
   const p = statusProbabilities(evidence)
   const fatal = [...objections, ...impossible(evidence, covariance !== null)]
+  const failure = fatal.length > 0 ? 1 : p.failure
   const gross = fatal.length > 0 ? 1 : p.treAbove10mm
-  const byModel: RegistrationStatus =
-    gross < STATUS_LIMITS.accept ? 'accepted' : gross < STATUS_LIMITS.reject ? 'doubtful' : 'rejected'
-  const status = byModel === 'accepted' && initialRefused ? 'doubtful' : byModel
+  const acceptable = failure < STATUS_LIMITS.accept && gross < MOST_OFF && !initialRefused
+  const status = failure >= STATUS_LIMITS.reject ? 'rejected' : acceptable ? 'accepted' : 'doubtful'
   return {
     status,
     reasons: [
@@ -62,7 +65,7 @@ export function assess(
       ...(initialRefused ? [initialRefused] : []),
       summary(evidence, expectedTreMm ?? evidence.expectedTreMm)
     ],
-    probability: 1 - gross,
+    probability: 1 - failure,
     probabilityTreAbove2mm: Math.max(gross, p.treAbove2mm),
     probabilityTreAbove10mm: gross,
     covariance: covariance && covarianceInDegrees(covariance),

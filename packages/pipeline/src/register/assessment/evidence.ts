@@ -3,6 +3,7 @@ import {
   type Correspondences,
   composeRigid,
   distance,
+  expectedProjectionDistance,
   expectedTre,
   type Image,
   imageRange,
@@ -44,10 +45,11 @@ export interface RegistrationEvidence {
   readonly landmarks: { readonly count: number; readonly medianMm: number } | null
   /**
    * What noise alone leads to expect, from the curvature of the similarity: RMS over the landmarks, and the shift of the centre along the
-   * first beam. The status model knows these; what is reported is {@link Judged.covariance}.
+   * first beam, and RMS over the landmarks' projections on a detector at 1200 mm. The status model knows these; what is reported is {@link Judged.covariance}.
    */
   readonly expectedTreMm: number
   readonly depthStdMm: number
+  readonly expectedMpdMm: number
   /** Least share of a picture's pixels that count. */
   readonly usableShare: number
   /** Share of the pixels at an end of the grey scale, in the worst picture. */
@@ -69,11 +71,14 @@ export interface Judged {
 }
 
 const COARSE: FitLevel = { pixelMm: 6.4, patch: 16 }
-const MIDDLE: FitLevel = { pixelMm: 3.2, patch: 24 }
-const FINE: FitLevel = { pixelMm: 1.6, patch: 24 }
+/** Small patches tell right from wrong under noise better than large ones. */
+const MIDDLE: FitLevel = { pixelMm: 3.2, patch: 12 }
+const FINE: FitLevel = { pixelMm: 1.6, patch: 12 }
 
 /** Poses closer than this, mm at the targets, are the same: of the coarsest level, and of the second. */
 const SAME = [20, 8] as const
+/** Source to detector that distances on it are told for, mm. */
+const REPORTED_SDD = 1200
 /** Expected errors are no more than this, mm: beyond, all that is known is that nothing is known. */
 const MOST = 1000
 
@@ -125,6 +130,12 @@ export function registrationEvidence(
         ? Math.min(MOST, expectedTre(byCurvature, cameraFromLps, centre, targets))
         : MOST,
       depthStdMm: byCurvature ? Math.min(MOST, Math.sqrt(byCurvature[35])) : MOST,
+      expectedMpdMm: byCurvature
+        ? Math.min(
+            MOST,
+            expectedProjectionDistance(byCurvature, cameraFromLps, centre, targets, REPORTED_SDD)
+          )
+        : MOST,
       usableShare: least(f => f.usableShare, levels[2]),
       clippedShare: Math.max(...views.map(v => clippedShare(v.image))),
       noise: Math.max(...views.map(noiseShare))
@@ -195,7 +206,7 @@ function landmarkFit(
   cameras: readonly Mat4[]
 ): RegistrationEvidence['landmarks'] {
   const residuals = views.flatMap(({ landmarks, detector }, i) =>
-    landmarks ? [...residualsOf(landmarks, cameras[i])].map(r => (r * 1200) / detector.sdd) : []
+    landmarks ? [...residualsOf(landmarks, cameras[i])].map(r => (r * REPORTED_SDD) / detector.sdd) : []
   )
   if (residuals.length === 0) return null
   residuals.sort((a, b) => a - b)

@@ -28,6 +28,7 @@ export const STATUS_FEATURES = [
   'landmarkMedian',
   'noLandmarks',
   'expectedTre',
+  'expectedMpd',
   'usableShare',
   'noise'
 ] as const
@@ -58,6 +59,7 @@ export function statusFeatures(e: RegistrationEvidence): Record<StatusFeature, n
     landmarkMedian: e.landmarks ? Math.log1p(e.landmarks.medianMm) : 0,
     noLandmarks: e.landmarks ? 0 : 1,
     expectedTre: Math.log(Math.max(1e-3, e.expectedTreMm)),
+    expectedMpd: Math.log(Math.max(1e-3, e.expectedMpdMm)),
     usableShare: e.usableShare,
     noise: Math.log10(Math.max(1e-4, e.noise))
   }

@@ -82,15 +82,14 @@ function evidenceOf(
 
 /** Two passes where the weights depend on the view: the first pose says which view it is. */
 function poseOf(observer: Observer, detections: readonly Detection[], eye: Eye): LandmarkPose | null {
-  const solve = (from: readonly number[] | null, weights: readonly number[]) =>
-    poseFrom(observer, detections, eye, from, weights)
   const confident = detections.filter(d => d.confidence >= CONFIDENT).length
   if (confident < 4) return null
   try {
     const weights = observer.weightsFor(null)
-    const first = solve(null, weights)
+    const first = poseFrom(observer, detections, eye, [], weights)
     const again = observer.weightsFor(first.cameraFromLps)
-    return again === weights ? first : solve(first.cameraFromLps, again)
+    const optima = first.hypotheses.map(h => h.cameraFromLps)
+    return again === weights ? first : poseFrom(observer, detections, eye, optima, again, true)
   } catch (error) {
     // Landmarks on one line, or none in front of the source: this look finds nothing.
     if (error instanceof PoseError) return null
@@ -100,15 +99,15 @@ function poseOf(observer: Observer, detections: readonly Detection[], eye: Eye):
 
 /**
  * The pose that detections have in an eye's frame.
- * @param from a pose to begin at, null where there is none
- * @param near whether the pose is near that, so that no other is looked for
+ * @param from poses to begin at besides
+ * @param near whether the pose is near one of these, so that no other is looked for
  * @throws PoseError
  */
 export function poseFrom(
   observer: Observer,
   detections: readonly Detection[],
   eye: Eye,
-  from: readonly number[] | null,
+  from: readonly (readonly number[])[],
   weights: readonly number[],
   near = false
 ): LandmarkPose {
@@ -120,8 +119,8 @@ export function poseFrom(
     inlierDistance: INLIER * unit,
     scaleStart: SCALE_START * unit,
     scaleEnd: SCALE_END * unit,
-    starts: from ? [from] : undefined,
-    startsOnly: near && from !== null,
+    starts: from,
+    startsOnly: near,
     depthPrior: observer.sourceToPatient
       ? { point: observer.isocenter, depth: observer.sourceToPatient, sigma: CENTRING, noise: 3 * unit }
       : undefined
