@@ -14,7 +14,7 @@ export interface DetectorResampleOptions {
 /**
  * What another detector on the same source would have seen: bilinear along equal rays, after averaging blocks where the image is much
  * finer.
- * @param image on detector `from`
+ * @param image on detector `from`; returned as it is where both are one
  */
 export function resampleToDetector(
   image: Image,
@@ -22,6 +22,7 @@ export function resampleToDetector(
   to: Detector,
   { turn = 0, outside }: DetectorResampleOptions = {}
 ): Image {
+  if (turn === 0 && sameRays(from, to)) return image
   // Ray slopes per pixel; their ratio is how many image pixels one output pixel spans.
   const su = (to.pixel[0] / to.sdd) * (from.sdd / from.pixel[0])
   const sv = (to.pixel[1] / to.sdd) * (from.sdd / from.pixel[1])
@@ -62,6 +63,13 @@ export function resampleToDetector(
     }
   return out
 }
+
+/** Whether every pixel of both is on the same ray. */
+const sameRays = (a: Detector, b: Detector): boolean =>
+  a.sdd === b.sdd &&
+  [0, 1].every(
+    k => a.pixel[k] === b.pixel[k] && a.size[k] === b.size[k] && a.principalPoint[k] === b.principalPoint[k]
+  )
 
 /**
  * A pixel of detector `from` as a pixel of detector `to`, along the same ray.
