@@ -4,6 +4,7 @@ import {
   composeRigid,
   createPhantom,
   createRandom,
+  createWasmRenderer,
   DEGREE,
   drawFemurTurns,
   heightRange,
@@ -24,6 +25,7 @@ import {
   RayposeError,
   renderMaterials,
   rigidPoseVariables,
+  simulateReading,
   simulateXray,
   UNIT_SCALE,
   XRAY_PRESETS
@@ -37,17 +39,29 @@ const PAIR_DEGREES = [50, 90]
 
 /** A patient with X-rays: materials once for each pose, all presets from these. */
 export function openPatient(seed, spacing) {
-  const phantom = createPhantom({ seed, spacing, completeness: 0.9, tableChance: 0.3 })
   const random = createRandom(seed + 7)
+  const phantom = createPhantom({
+    seed,
+    spacing,
+    ...(random.chance(0.5) ? { completeness: 0.9, tableChance: 0.3 } : {})
+  })
   const angle = range => random.uniform(-range, range) * DEGREE
-  // The protocol's views lie between the lowest and the highest landmark.
+  // The protocol's views are level with the lowest landmark, with the highest, or half-way.
   const height = heightRange(phantom.landmarks, phantom.isocenter)
   const poses = Array.from({ length: POSES }, () => {
     const view = {
       alpha: angle(18),
       beta: angle(18),
       gamma: angle(40),
-      translation: [random.uniform(-18, 18), random.uniform(-18, 18), random.uniform(height.from, height.to)]
+      translation: [
+        random.uniform(-18, 18),
+        random.uniform(-18, 18),
+        random.chance(1 / 3)
+          ? height.from
+          : random.chance(0.5)
+            ? height.to
+            : random.uniform(height.from, height.to)
+      ]
     }
     return poseFromView(view, phantom.isocenter)
   })
@@ -57,12 +71,14 @@ export function openPatient(seed, spacing) {
     poses[POSES - 2 + k] = orbited(poses[k], phantom.isocenter, turn)
   }
   const cameras = poses.map(cameraFromLps => ({ detector: DETECTOR, cameraFromLps }))
-  const materials = renderMaterials(phantom.ct, cameras)
-  return { seed, phantom, poses, materials, moved: withFemursMoved(phantom, cameras, random) ?? materials }
+  // Half of the patients are shown by a polychromatic beam, half by line integrals at one energy, as the protocol's are.
+  const render = random.chance(0.5) ? renderMaterials : lineIntegralsOf
+  const shown = render(phantom.ct, cameras)
+  return { seed, phantom, poses, shown, moved: withFemursMoved(phantom, cameras, random, render) ?? shown }
 }
 
 /** What `worst` sees: femurs in two other positions; null where the scan shows no head of one whole. */
-function withFemursMoved({ ct, landmarks }, cameras, random) {
+function withFemursMoved({ ct, landmarks }, cameras, random, render) {
   let movable
   try {
     movable = movableFemurs(ct, landmarks)
@@ -73,13 +89,22 @@ function withFemursMoved({ ct, landmarks }, cameras, random) {
   if (movable.joints.length === 0) return null
   const half = cameras.length / 2
   return [cameras.slice(0, half), cameras.slice(half)].flatMap(part =>
-    renderMaterials(movable.move(drawFemurTurns(random, XRAY_PRESETS.worst.femursDeg)), part)
+    render(movable.move(drawFemurTurns(random, XRAY_PRESETS.worst.femursDeg)), part)
   )
 }
 
-/** Materials of one of the patient's poses, as a preset has the patient lie. */
-const materialsOf = (patient, preset, i) =>
-  (XRAY_PRESETS[preset].femursDeg > 0 ? patient.moved : patient.materials)[i]
+function lineIntegralsOf(ct, cameras) {
+  const renderer = createWasmRenderer(ct, { quality: 'finest' })
+  try {
+    return cameras.map(camera => renderer.render(camera))
+  } finally {
+    renderer.dispose()
+  }
+}
+
+/** What one of the patient's poses shows, as a preset has the patient lie. */
+const shownBy = (patient, preset, i) =>
+  (XRAY_PRESETS[preset].femursDeg > 0 ? patient.moved : patient.shown)[i]
 
 function orbited(pose, centre, angle) {
   const [c, s] = [Math.cos(angle), Math.sin(angle)]
@@ -98,32 +123,32 @@ export function* sceneCases(patient, before) {
   try {
     for (let i = 0; i < POSES; i++)
       for (const p of PRESETS) {
-        const image = xray(materialsOf(patient, p, i), poses[i], p, seed * 100 + i)
+        const image = xray(shownBy(patient, p, i), poses[i], p, seed * 100 + i)
         yield judged(scene, 'own', p, [{ image, truth: poses[i] }])
       }
     // Starts that no registration comes back from, more of them than there would be.
     for (let i = 0; i < POSES; i++) {
       const p = preset()
-      const image = xray(materialsOf(patient, p, i), poses[i], p, seed * 100 + 40 + i)
+      const image = xray(shownBy(patient, p, i), poses[i], p, seed * 100 + 40 + i)
       yield judged(scene, 'own', p, [{ image, truth: poses[i] }], 'hopeless')
     }
     for (const k of [0, 1])
       for (const wrong of [false, true]) {
         const p = preset()
         const pair = [k, POSES - 2 + k].map(i => ({
-          image: xray(materialsOf(patient, p, i), poses[i], p, seed * 100 + 50 + i),
+          image: xray(shownBy(patient, p, i), poses[i], p, seed * 100 + 50 + i),
           truth: poses[i]
         }))
         yield judged(scene, wrong ? 'contradicting' : 'pair', p, pair)
       }
     for (let i = 0; i < POSES; i += 2) {
       const p = preset()
-      const image = mirrorImage(xray(materialsOf(patient, p, i), poses[i], p, seed * 100 + 60 + i))
+      const image = mirrorImage(xray(shownBy(patient, p, i), poses[i], p, seed * 100 + 60 + i))
       yield judged(scene, 'mirrored', p, [{ image, truth: poses[i] }])
     }
     for (let i = 0; i < POSES; i++) {
       const p = preset()
-      const image = xray(materialsOf(before, p, i), before.poses[i], p, seed * 100 + 70 + i)
+      const image = xray(shownBy(before, p, i), before.poses[i], p, seed * 100 + 70 + i)
       yield judged(scene, 'other patient', p, [{ image, truth: before.poses[i], of: before.phantom }])
     }
     for (let i = 0; i < 4; i++) {
@@ -141,8 +166,19 @@ export function* sceneCases(patient, before) {
   }
 }
 
-function xray(materials, cameraFromLps, preset, seed) {
-  const shown = simulateXray(materials, { detector: DETECTOR, cameraFromLps }, XRAY_PRESETS[preset], { seed })
+/** @param seen materials, or line integrals */
+function xray(seen, cameraFromLps, preset, seed) {
+  if (seen.data) {
+    const reading = simulateReading(
+      seen,
+      DETECTOR.pixel[0],
+      XRAY_PRESETS[preset],
+      createRandom(seed),
+      DETECTOR.sdd
+    )
+    return linearise(reading, { kind: 'intensity' })
+  }
+  const shown = simulateXray(seen, { detector: DETECTOR, cameraFromLps }, XRAY_PRESETS[preset], { seed })
   try {
     return lineIntegrals(shown)
   } catch {

@@ -5,8 +5,8 @@ const MOST_OVER_MIRROR = 0.4
 
 /** Beyond this an advantage over a rival is as good as having none. */
 const CLEAR = 0.3
-/** … and over what a search found elsewhere, where right poses are ahead by one to twenty hundredths. */
-const CLEAR_SEARCH = 0.1
+/** … and over what a search found elsewhere, where wrong poses are hardly ever ahead by more than a hundredth. */
+const CLEAR_SEARCH = 0.03
 
 /** The numbers that the status model weighs, in its order. */
 export const STATUS_FEATURES = [
@@ -38,6 +38,9 @@ export type StatusFeature = (typeof STATUS_FEATURES)[number]
 /** Logarithms where a factor matters more than a difference. */
 export function statusFeatures(e: RegistrationEvidence): Record<StatusFeature, number> {
   const [coarse, middle, fine] = e.similarity
+  const searched = !Number.isNaN(e.overSearched)
+  // Landmarks that were too unsure to begin from say nothing against a pose found without them.
+  const landmarks = searched ? null : e.landmarks
   return {
     coarse,
     middle,
@@ -51,13 +54,11 @@ export function statusFeatures(e: RegistrationEvidence): Record<StatusFeature, n
     overMirror: Math.max(-MOST_OVER_MIRROR, Math.min(MOST_OVER_MIRROR, e.overMirror)),
     agreeingStarts: e.agreeingStarts,
     overRival: Number.isNaN(e.overRival) ? CLEAR : Math.max(-CLEAR, Math.min(CLEAR, e.overRival)),
-    overSearched: Number.isNaN(e.overSearched)
-      ? CLEAR_SEARCH
-      : Math.max(-CLEAR_SEARCH, Math.min(CLEAR_SEARCH, e.overSearched)),
-    searched: Number.isNaN(e.overSearched) ? 0 : 1,
+    overSearched: searched ? Math.max(-CLEAR_SEARCH, Math.min(CLEAR_SEARCH, e.overSearched)) : CLEAR_SEARCH,
+    searched: Number(searched),
     moved: Math.log1p(e.movedMm),
-    landmarkMedian: e.landmarks ? Math.log1p(e.landmarks.medianMm) : 0,
-    noLandmarks: e.landmarks ? 0 : 1,
+    landmarkMedian: landmarks ? Math.log1p(landmarks.medianMm) : 0,
+    noLandmarks: landmarks ? 0 : 1,
     expectedTre: Math.log(Math.max(1e-3, e.expectedTreMm)),
     expectedMpd: Math.log(Math.max(1e-3, e.expectedMpdMm)),
     usableShare: e.usableShare,
