@@ -5,6 +5,8 @@ import { fieldOf } from './evidence.js'
 import type { Look } from './look.js'
 import { lookAt } from './picture.js'
 
+/** Draws of the noise in each round: the first pose is corrected roughly, the last one as well as can be. */
+const DRAWS = [1, 3] as const
 /** Share of the field below which the open beam is taken to be, as in `takePicture`. */
 const OPEN = [0.002] as const
 
@@ -18,10 +20,13 @@ export function likenessOf({ picture, eye }: Pick<Look, 'picture' | 'eye'>): Lik
   const field = fieldMask(picture, eye)
   const signal = signalOf(seen, variance, field)
   return (drr, round) => {
-    const { data } = noisy(atContrast(drr, signal, field), variance, 1 + round)
-    if (!field) return data
-    const [open] = percentiles(data, OPEN, field)
-    return data.map((x, i) => (field[i] ? x : open))
+    const plain = atContrast(drr, signal, field)
+    return Array.from({ length: DRAWS[Math.min(round, DRAWS.length - 1)] }, (_, draw) => {
+      const { data } = noisy(plain, variance, 1 + draw + 7 * round)
+      if (!field) return data
+      const [open] = percentiles(data, OPEN, field)
+      return data.map((x, i) => (field[i] ? x : open))
+    })
   }
 }
 
