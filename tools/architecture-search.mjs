@@ -1,5 +1,5 @@
 // Trains variants of the network on the same phantoms' views and prints what each is worth, as a markdown table.
-//   npm run build && node tools/architecture-search.mjs [--images 12000] [--out runs/architectures.ndjson] [--only name,…]
+//   npm run build && node tools/architecture-search.mjs [--images 12000] [--out runs/architectures.ndjson] [--only NAME]… (names have commas)
 // One line of JSON per finished variant is added to the file; a variant that is there already is not trained again.
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -11,7 +11,7 @@ const { values } = parseArgs({
   options: {
     images: { type: 'string', default: '12000' },
     out: { type: 'string', default: 'runs/architectures.ndjson' },
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true },
     batch: { type: 'string', default: '8' },
     threads: { type: 'string', default: '2' },
     seed: { type: 'string', default: '1' }
@@ -45,7 +45,7 @@ const VARIANTS = {
   'pose machine, width 1/4': machine(0.25)
 }
 
-const wanted = values.only ? values.only.split(',') : Object.keys(VARIANTS)
+const wanted = values.only ?? Object.keys(VARIANTS)
 for (const name of wanted)
   if (!(name in VARIANTS)) {
     console.error(`No variant "${name}"; there are: ${Object.keys(VARIANTS).join(', ')}`)
