@@ -102,7 +102,7 @@ export interface ViewsResult {
 export const gradientPatches =
   (patch: number, outlier: number): DifferentiableSimilarityFactory =>
   (fixed, options) =>
-    patchCorrelation(fixed, { ...options, patch, outlier: outlier })
+    patchCorrelation(fixed, { ...options, patch, outlier })
 
 /**
  * The default pyramid, for line integrals of a pelvis. The first level only sorts starts; with two dozen of them

@@ -138,5 +138,5 @@ export function fittingBest<T extends ViewsResult>(
       registerViews({ ...task, starts: [r.cameraFromLps], levels: [{ ...level, ...VERDICT }] })
         .similarityAfter
   )
-  return results[fits.indexOf(Math.max(...fits))]
+  return results[Math.max(0, fits.indexOf(Math.max(...fits)))]
 }
