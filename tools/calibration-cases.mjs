@@ -46,7 +46,7 @@ export function openPatient(seed, spacing) {
     ...(random.chance(0.5) ? { completeness: 0.9, tableChance: 0.3 } : {})
   })
   const angle = range => random.uniform(-range, range) * DEGREE
-  // The protocol's views are level with the lowest landmark, with the highest, or half-way.
+  // The protocol's views are level with the lowest landmark, with the highest, or between.
   const height = heightRange(phantom.landmarks, phantom.isocenter)
   const poses = Array.from({ length: POSES }, () => {
     const view = {
@@ -56,11 +56,7 @@ export function openPatient(seed, spacing) {
       translation: [
         random.uniform(-18, 18),
         random.uniform(-18, 18),
-        random.chance(1 / 3)
-          ? height.from
-          : random.chance(0.5)
-            ? height.to
-            : random.uniform(height.from, height.to)
+        [height.from, height.to, random.uniform(height.from, height.to)][random.integer(3)]
       ]
     }
     return poseFromView(view, phantom.isocenter)

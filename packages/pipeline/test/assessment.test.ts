@@ -67,6 +67,7 @@ describe('a registration', () => {
     const { cameras, assessment: a } = solve(shoot(truth))
     expect(a.status).toBe('accepted')
     expect(1 - a.probability).toBeLessThan(STATUS_LIMITS.accept)
+    expect(a.probabilityTreAbove10mm).toBeLessThan(STATUS_LIMITS.accept)
     expect(a.probabilityTreAbove10mm).toBeLessThan(MOST_OFF)
     expect(a.probabilityTreAbove2mm).toBeGreaterThanOrEqual(a.probabilityTreAbove10mm)
     expect(tre(cameras[0])).toBeLessThan(5 * a.expectedTreMm!)
@@ -128,6 +129,7 @@ describe('a registration', () => {
     expect(a.status).toBe('rejected')
     expect(a.reasons.join(' ')).toMatch(reason)
     expect(1 - a.probability).toBeGreaterThanOrEqual(STATUS_LIMITS.reject)
+    expect(a.probabilityTreAbove10mm).toBeGreaterThanOrEqual(STATUS_LIMITS.reject)
   })
 
   it('of a constant picture is an error with a name', () => {

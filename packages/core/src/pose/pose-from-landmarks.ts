@@ -12,7 +12,7 @@ import type { DepthPrior } from './depth-prior.js'
 import { epnp } from './epnp.js'
 import { planarTwin } from './pose-variants.js'
 import { ransacPose } from './ransac-pose.js'
-import { type RefinedPose, refinePose } from './refine-pose.js'
+import { type RefinedPose, refinePose, ROBUST_SCALE_START } from './refine-pose.js'
 
 export interface PoseOptions {
   /** Use detections at least this confident (Bier et al. and the paper: 0.7) … default 0.35 */
@@ -71,9 +71,7 @@ export interface LandmarkPose {
   readonly hypotheses: readonly PoseHypothesis[]
 }
 
-/** mm on the detector. */
-const SCALE_START = 19.2
-/** … and where a start has settled at that scale, mm. */
+/** Where a start has settled at the first scale, mm. */
 const SETTLED = 0.05
 
 /** Orbits about the patient's axis from which the fallback starts look. */
@@ -229,7 +227,7 @@ type Refined = RefinedPose & PoseHypothesis
 /** Starts that are one to within 1 mm and half a degree while outliers are still tolerated end as one. */
 function settled(c: Correspondences, starts: readonly Start[], options: PoseOptions): Start[] {
   if (starts.length < 2) return [...starts]
-  const { scaleStart = SCALE_START, depthPrior } = options
+  const { scaleStart = ROBUST_SCALE_START, depthPrior } = options
   const kept: Start[] = []
   for (const { pose, origin } of starts) {
     const refined = attempt(() =>

@@ -8,6 +8,9 @@ import { type DepthPrior, type PriorTerm, priorResidual, priorTerm } from './dep
 import { poseCovariance } from './pose-covariance.js'
 import { reprojectionJacobian } from './reprojection-jacobian.js'
 
+/** Default scale of the loss at the start, mm on the detector. */
+export const ROBUST_SCALE_START = 19.2
+
 export interface RefineOptions {
   readonly depthPrior?: DepthPrior
   /** Scale of the Cauchy loss at the start, mm on the detector: large, so that a poor start is not taken for outliers. */
@@ -52,7 +55,7 @@ interface Linearisation {
  */
 export function refinePose(c: Correspondences, start: Mat4, options: RefineOptions = {}): RefinedPose {
   const { scaleEnd = 4, annealing = 15, tolerance = 1e-7 } = options
-  const scaleStart = Math.max(options.scaleStart ?? 19.2, scaleEnd)
+  const scaleStart = Math.max(options.scaleStart ?? ROBUST_SCALE_START, scaleEnd)
   const centre = weightedCentroid(c.points, c.weights)
   const arms = c.points.map(p => sub(p, centre))
   const prior = options.depthPrior && priorTerm(options.depthPrior, centre)
