@@ -12,7 +12,7 @@ import type { DepthPrior } from './depth-prior.js'
 import { epnp } from './epnp.js'
 import { planarTwin } from './pose-variants.js'
 import { ransacPose } from './ransac-pose.js'
-import { type RefinedPose, refinePose, ROBUST_SCALE_START } from './refine-pose.js'
+import { type RefinedPose, ROBUST_SCALE_START, refinePose } from './refine-pose.js'
 
 export interface PoseOptions {
   /** Use detections at least this confident (Bier et al. and the paper: 0.7) … default 0.35 */
