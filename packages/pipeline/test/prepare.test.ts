@@ -64,6 +64,16 @@ describe('from a CT to a registered X-ray', () => {
     expect(patient.manifest.notes.join(' ')).toMatch(/landmarks agree in 3D.*Orientation: as the file says/)
   })
 
+  it('says so where time left few steps for retraining', async () => {
+    const manifest = await preparePatient(phantom.ct, await readModel(), {
+      out: join(root, 'hurried'),
+      steps: 500,
+      maxSeconds: 2
+    })
+    expect(manifest.notes.join(' ')).toMatch(/Time ended the retraining after \d+ of 500 steps.*--minutes \d/)
+    expect(patient.manifest.notes.join(' ')).not.toContain('Time ended')
+  })
+
   it('weighs landmarks by their validation error, by region of views', () => {
     const { viewWeights, landmarks } = patient.manifest
     expect(viewWeights?.weights).toHaveLength(9)

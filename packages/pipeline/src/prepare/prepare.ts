@@ -125,6 +125,11 @@ export async function preparePatient(
           ? [
               `The scan ends within the ${anatomy.name}: ${beyond.map(l => l.name).join(', ')} ${beyond.length === 1 ? 'lies' : 'lie'} beyond it and ${beyond.length === 1 ? 'is' : 'are'} not used.`
             ]
+          : []),
+        ...(trained.cutShort && trained.step < FEW_STEPS * o.steps
+          ? [
+              `Time ended the retraining after ${trained.step} of ${o.steps} steps: on a machine with less other work, or with --minutes ${Math.ceil((o.maxSeconds / 60) * (o.steps / Math.max(1, trained.step)))}, poses would be more exact.`
+            ]
           : [])
       ],
       provenance: {
@@ -157,6 +162,9 @@ export async function preparePatient(
     await general.release()
   }
 }
+
+/** Share of the steps below which a retraining that time ended is worth a word: poses suffer (docs/preparation.md). */
+const FEW_STEPS = 0.4
 
 /** Voxel size of the labels of bones, mm: femurs are told from the pelvis by more. */
 const LABEL_MM = 3

@@ -56,6 +56,8 @@ export const validationCount = (steps: number): number =>
 export interface Retrained {
   readonly parameters: Float32Array
   readonly step: number
+  /** Whether time ended it before its steps were done or validation said so. */
+  readonly cutShort: boolean
   /** Of N and of N′ on the validation views. */
   readonly before: Accuracy
   readonly after: Accuracy
@@ -181,6 +183,7 @@ export async function retrain(
   return {
     parameters: trained.parameters,
     step: trained.step,
+    cutShort: trained.step < o.steps && !trained.stoppedEarly,
     before,
     after,
     landmarks: landmarks.map((l, i) => ({

@@ -1,4 +1,5 @@
 import { CancelledError, ModelError } from '@raypose/core'
+import { awakeClock } from './awake-clock.js'
 import type { TrainingNote } from './messages.js'
 import { divergenceGuard, learningRateAt, type TrainOptions, type TrainResult } from './train-options.js'
 import type { Accuracy } from './validation.js'
@@ -15,10 +16,10 @@ export type { TrainingStep, TrainOptions, TrainResult } from './train-options.js
  * network; BackendError when a worker dies or the provider is not there; whatever the source throws
  */
 export async function trainNetwork(o: TrainOptions): Promise<TrainResult> {
-  const started = performance.now()
   const { spec, seed, threads, parameters, provider } = o
   const trainer = startTrainer({ spec, batchSize: o.batch.batchSize, threads, parameters, seed, provider })
   const feeder = startFeeder({ source: o.source, batch: { ...o.batch, spec } })
+  const clock = awakeClock()
   try {
     await trainer.ready
     const before = o.checkpoint ? await trainer.ask({ kind: 'restore', bytes: o.checkpoint }) : null
@@ -28,7 +29,7 @@ export async function trainNetwork(o: TrainOptions): Promise<TrainResult> {
     let average = before?.note.loss ?? Number.NaN
     let accuracy: Accuracy | undefined
     let validated = -1
-    const elapsed = () => (before?.note.seconds ?? 0) + (performance.now() - started) / 1000
+    const elapsed = () => (before?.note.seconds ?? 0) + clock.seconds()
     const early = () => o.patience !== undefined && best !== null && best.since >= o.patience
     const progress = () => Math.min(1, Math.max(step / o.steps, o.maxSeconds ? elapsed() / o.maxSeconds : 0))
     const note = (): TrainingNote => ({
@@ -136,6 +137,7 @@ export async function trainNetwork(o: TrainOptions): Promise<TrainResult> {
       stoppedEarly: early()
     }
   } finally {
+    clock.end()
     await Promise.all([feeder.end(), trainer.end()])
   }
 }
