@@ -15,13 +15,13 @@ const DRR_ROUNDS = 2
 /** A correction further than this is no error of the same kind any more, mm on a detector 1200 mm from the source. */
 const MOST = 16
 
-/** Pictures of a DRR for the network to look at; their detections are averaged. */
-export type Likeness = (drr: Image, round: number) => readonly Float32Array[]
+/** What the network is shown of a DRR. */
+export type Likeness = (drr: Image) => Float32Array
 
 /**
  * Takes from the detections what the network gets wrong at this view: it looks at a DRR of the pose found, where every landmark's place is known, and
  * its errors there are subtracted. Errors of a network that has learnt one patient are mostly the same function of the view for X-ray and
- * DRR (as are those of M′), so that what is left is their difference. It costs one DRR a round, and an inference for each picture of it.
+ * DRR (as are those of M′), so that what is left is their difference. It costs a DRR and an inference a round.
  * @param look in its eye's frame; what it says of confidence is kept
  * @param likeness makes a DRR as much like the X-ray as can be
  * @returns the look with corrected detections (eye pixels) and their pose; as it was where no better pose comes of it
@@ -39,10 +39,10 @@ export async function differenced(
   for (let round = 0; round < rounds && pose; round++) {
     const camera = { detector: eye.detector, cameraFromLps: pose.cameraFromLps }
     let mark = performance.now()
-    const pictures = likeness(observer.renderer.render(camera), round)
+    const picture = likeness(observer.renderer.render(camera))
     observer.spent.verify += performance.now() - mark
     mark = performance.now()
-    const drawn = averaged(await observer.network.detect(pictures))
+    const [drawn] = await observer.network.detect([picture])
     observer.spent.detect += performance.now() - mark
     mark = performance.now()
     const corrected = correctedBy(look.detections, drawn, camera, observer.landmarks, most)
@@ -53,16 +53,6 @@ export async function differenced(
     detections = corrected
   }
   return { ...look, pose, detections }
-}
-
-/** Of each landmark the mean of the detections that are clear; the first where none is. */
-export function averaged(draws: readonly (readonly Detection[])[]): Detection[] {
-  return draws[0].map((first, k) => {
-    const clear = draws.map(d => d[k]).filter(d => d.confidence >= CONFIDENT)
-    if (clear.length === 0) return first
-    const mean = (of: (d: Detection) => number) => clear.reduce((s, d) => s + of(d), 0) / clear.length
-    return { ...first, u: mean(d => d.u), v: mean(d => d.v), confidence: mean(d => d.confidence) }
-  })
 }
 
 /**
