@@ -16,6 +16,7 @@ import type { DetectedLandmark } from '../types.js'
 import { type Assessment, assess, type Circumstances } from './assessment/assess.js'
 import { registrationEvidence } from './assessment/evidence.js'
 import { COVARIANCE_SCALE } from './assessment/status-model.js'
+import type { TubeSide } from './initial/from-behind.js'
 import {
   type RefinedXray,
   type Refinement,
@@ -153,6 +154,7 @@ export interface LinkedXray {
   readonly hypotheses: readonly Mat4[]
   readonly landmarks: readonly DetectedLandmark[]
   readonly certainty?: number
+  readonly tube?: TubeSide
   readonly cameraFromFirst?: Mat4
 }
 
