@@ -144,7 +144,10 @@ export async function createRegistrar(patient: Patient, options: RegistrarOption
       initial,
       ...plain,
       cameraFromFirst,
-      circumstances: { initialRefused: initial.accepted ? null : initial.confidence.reason }
+      circumstances: {
+        initialRefused: initial.accepted ? null : initial.confidence.reason,
+        beam: { sourceToDetector: detector.sdd, sourceToPatient: reading?.sourceToPatient }
+      }
     }
   }
 

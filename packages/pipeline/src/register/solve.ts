@@ -186,7 +186,8 @@ export function solveLoosely(
 export const merged = (all: readonly Circumstances[]): Circumstances => ({
   // One X-ray that shows the patient carries another that hardly does.
   initialRefused: all.every(c => c.initialRefused) ? (all[0]?.initialRefused ?? null) : null,
-  objections: all.flatMap(c => c.objections ?? [])
+  objections: all.flatMap(c => c.objections ?? []),
+  beam: all[0]?.beam
 })
 
 /** The pose of the first camera from that of another. */
