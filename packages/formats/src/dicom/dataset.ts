@@ -49,6 +49,8 @@ const BINARY: Readonly<Record<string, string>> = {
   '00280101': 'US',
   '00280102': 'US',
   '00280103': 'US',
+  '00280120': 'US',
+  '00280121': 'US',
   '00281041': 'SS'
 }
 
