@@ -38,9 +38,9 @@ export async function hounsfield(
   return corners ? settleCorners(out, corners, AIR_HU, notes) : out
 }
 
-async function rescaled({ file, frame, slope, intercept }: Slice, hu: Float64Array): Promise<void> {
+async function rescaled({ file, frame, rescale }: Slice, hu: Float64Array): Promise<void> {
   const { stored, padded } = await decodePaddedFrame(file, frame)
-  for (let i = 0; i < hu.length; i++) hu[i] = Math.max(AIR_HU, slope * stored[i] + intercept)
+  for (let i = 0; i < hu.length; i++) hu[i] = Math.max(AIR_HU, rescale.slope * stored[i] + rescale.intercept)
   if (padded) for (let i = 0; i < hu.length; i++) if (padded[i]) hu[i] = AIR_HU
 }
 

@@ -1,6 +1,7 @@
 import { type Vec2, type Vec3, VolumeError } from '@raypose/core'
 import type { Dataset } from './dataset.js'
 import { type DicomFile, orientationOf, spacingOf } from './header.js'
+import { type Rescale, rescaleOf } from './rescale.js'
 
 /** One plane of a series: a single-frame file, or one frame of an enhanced multi-frame file. */
 export interface Slice {
@@ -13,15 +14,14 @@ export interface Slice {
   readonly position: Vec3
   /** Between columns and between rows, mm. */
   readonly spacing: Vec2
-  readonly slope: number
-  readonly intercept: number
+  readonly rescale: Rescale
 }
 
 const isLocalizer = (imageType: readonly string[]) => imageType.some(t => t.toUpperCase() === 'LOCALIZER')
 
 /**
  * The planes that files hold. Localizers are left out, with a note.
- * @throws VolumeError for a plane without orientation, position or spacing.
+ * @throws VolumeError for a plane without orientation, position or spacing, or whose values are not known to be HU.
  */
 export function slicesOf(files: readonly DicomFile[], notes: string[]): Slice[] {
   const slices: Slice[] = []
@@ -48,11 +48,11 @@ interface Plane {
   readonly orientation: { readonly row: Vec3; readonly column: Vec3 } | null
   readonly position: Vec3 | null
   readonly spacing: Vec2 | null
-  readonly slope: number
-  readonly intercept: number
+  /** Data sets that may give its rescaling, the nearest first. */
+  readonly rescaling: readonly Dataset[]
 }
 
-function singleOf({ header, name }: DicomFile): Plane {
+function singleOf({ header, dataset, name }: DicomFile): Plane {
   return {
     frame: 0,
     label: name,
@@ -60,8 +60,7 @@ function singleOf({ header, name }: DicomFile): Plane {
     orientation: header.orientation,
     position: header.position,
     spacing: header.pixelSpacing,
-    slope: header.rescaleSlope,
-    intercept: header.rescaleIntercept
+    rescaling: [dataset]
   }
 }
 
@@ -78,7 +77,9 @@ function complete(file: DicomFile, plane: Plane): Slice {
       'Give original axial slices, not screen captures or reports; leave such files out.'
     )
   }
-  return { ...plane, file, row: orientation.row, column: orientation.column, position, spacing }
+  const { frame, label, rescaling } = plane
+  const { row, column } = orientation
+  return { file, frame, label, row, column, position, spacing, rescale: rescaleOf(rescaling, label) }
 }
 
 const SHARED_GROUPS = '52009229'
@@ -111,8 +112,7 @@ function framesOf(file: DicomFile): Plane[] {
       orientation: orientation ? orientationOf(orientation) : null,
       position: position ? [position[0], position[1], position[2]] : null,
       spacing: measures ? spacingOf(measures) : null,
-      slope: transform?.number('00281053') ?? 1,
-      intercept: transform?.number('00281052') ?? 0
+      rescaling: transform ? [transform, dataset] : [dataset]
     }
   })
 }
