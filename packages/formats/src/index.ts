@@ -1,3 +1,4 @@
+export * from './dicom/choose.js'
 export type { Dataset } from './dicom/dataset.js'
 export { type DicomFile, type DicomHeader, type NamedBytes, readDicomFile } from './dicom/header.js'
 export { decodeFrame, type StoredPixels } from './dicom/pixels.js'

@@ -1,4 +1,4 @@
-import { FileFormatError, FileNotFoundError, RayposeError, SeriesError } from '@raypose/core'
+import { RayposeError } from '@raypose/core'
 import { looksLikeDicom } from './dataset.js'
 import { type DicomFile, type NamedBytes, readDicomFile } from './header.js'
 
@@ -75,49 +75,9 @@ const bySeriesNumber = (a: SeriesInfo, b: SeriesInfo) =>
   (a.seriesNumber ?? Number.POSITIVE_INFINITY) - (b.seriesNumber ?? Number.POSITIVE_INFINITY) ||
   (a.seriesUid < b.seriesUid ? -1 : 1)
 
-/**
- * The CT series to work with: the one named, or the only one there is.
- * @param seriesUid UID, or its end where that is unique
- * @throws FileNotFoundError where there is no DICOM at all; FileFormatError naming an unreadable file.
- * @throws SeriesError listing the series where several could be meant or the one named is not there.
- */
-export function chooseSeries(listing: SeriesListing, seriesUid?: string): SeriesInfo {
-  const { series, unreadable, notDicom } = listing
-  if (unreadable.length > 0)
-    throw new FileFormatError(
-      `${unreadable[0].error.message}${unreadable.length > 1 ? ` (and ${unreadable.length - 1} more files)` : ''}`,
-      unreadable[0].error.hint,
-      { cause: unreadable[0].error }
-    )
-  if (series.length === 0)
-    throw new FileNotFoundError(
-      `There is no DICOM image among the files (${notDicom.length} of another kind)`,
-      'Give the folder of a DICOM CT series, or a .nii.gz, .nrrd or .mha file.'
-    )
-  const list = series.map(describeSeries).join('; ')
-  if (seriesUid !== undefined) {
-    const found = series.filter(s => s.seriesUid.endsWith(seriesUid))
-    if (found.length === 1) return found[0]
-    throw new SeriesError(
-      `${found.length === 0 ? 'No series has' : `${found.length} series have`} a UID ending in ${seriesUid}: there are ${list}`,
-      'Give one of these UIDs.'
-    )
-  }
-  const ct = series.filter(s => s.modality === 'CT')
-  if (ct.length === 1) return ct[0]
-  // A single series of another modality goes on to the error that names it.
-  if (series.length === 1) return series[0]
-  throw new SeriesError(
-    ct.length === 0
-      ? `None of the ${series.length} series is a CT: ${list}`
-      : `There are ${ct.length} CT series: ${list}`,
-    'Name one by its series UID.'
-  )
-}
-
 /** One line about a series for people. */
 export const describeSeries = (s: SeriesInfo): string =>
-  `${s.seriesUid} (${s.modality} "${s.description}", ${s.count} images of ${s.columns} × ${s.rows})`
+  `${s.seriesUid} (${s.modality} "${s.description}", ${s.count} ${s.count === 1 ? 'image' : 'images'} of ${s.columns} × ${s.rows})`
 
 /** A well-formed DICOM file of a class that has no pixels. */
 function isWithoutImage(bytes: Uint8Array): boolean {

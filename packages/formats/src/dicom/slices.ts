@@ -17,31 +17,54 @@ export interface Slice {
   readonly rescale: Rescale
 }
 
-const isLocalizer = (imageType: readonly string[]) => imageType.some(t => t.toUpperCase() === 'LOCALIZER')
+const isOfType = (plane: Plane, type: string) => plane.imageType.some(t => t.toUpperCase() === type)
+
+export const isLocalizer = (plane: Plane): boolean => isOfType(plane, 'LOCALIZER')
+
+/** Secondary Capture Image Storage and its multi-frame kinds. */
+export const isSecondaryCapture = ({ header }: DicomFile): boolean =>
+  /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.7(\.|$)/.test(header.sopClassUid)
+
+/** A page that scanners put beside the slices (dose report, screen shot): it is nowhere in the patient. */
+function isPage(file: DicomFile, plane: Plane): boolean {
+  if (isOfType(plane, 'SCREEN SAVE') || isSecondaryCapture(file))
+    return !(plane.orientation && plane.position && plane.spacing)
+  // Resampled slices are SECONDARY too: one that has lost part of its geometry only is missed, not passed over.
+  return isOfType(plane, 'SECONDARY') && !plane.orientation && !plane.position
+}
 
 /**
- * The planes that files hold. Localizers are left out, with a note.
+ * The planes that files hold. Localizers and pages without a place in the patient are left out, with a note.
  * @throws VolumeError for a plane without orientation, position or spacing, or whose values are not known to be HU.
  */
 export function slicesOf(files: readonly DicomFile[], notes: string[]): Slice[] {
   const slices: Slice[] = []
   const localizers: string[] = []
-  for (const file of files) {
-    const planes = file.header.frames > 1 || hasFunctionalGroups(file) ? framesOf(file) : [singleOf(file)]
-    for (const plane of planes)
-      if (isLocalizer(plane.imageType)) localizers.push(plane.label)
+  const pages: string[] = []
+  for (const file of files)
+    for (const plane of planesOf(file))
+      if (isLocalizer(plane)) localizers.push(plane.label)
+      else if (isPage(file, plane)) pages.push(plane.label)
       else slices.push(complete(file, plane))
-  }
   if (localizers.length > 0)
     notes.push(`${localizers.length} localizer image(s) left out: ${listed(localizers)}.`)
+  if (pages.length > 0)
+    notes.push(
+      `${pages.length} secondary image(s) without a place in the patient left out: ${listed(pages)}.`
+    )
   return slices
 }
+
+/** The planes of a file as its headers give them, complete or not. @throws VolumeError for frames that do not add up. */
+export const planesOf = (file: DicomFile): Plane[] =>
+  file.header.frames > 1 || hasFunctionalGroups(file) ? framesOf(file) : [singleOf(file)]
 
 /** At most five names, and how many more. */
 export const listed = (names: readonly string[]): string =>
   names.length <= 5 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`
 
-interface Plane {
+/** A plane as its headers give it. */
+export interface Plane {
   readonly frame: number
   readonly label: string
   readonly imageType: readonly string[]

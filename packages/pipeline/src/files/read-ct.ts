@@ -73,7 +73,7 @@ export async function readCt(path: string, options: ReadCtOptions = {}): Promise
     signal,
     onProgress: (done, total) => report(0.5 + done / total / 2, `${total} slices`)
   })
-  const notes = [...loaded.notes]
+  const notes = [...chosen.notes, ...loaded.notes]
   if (listing.series.length > 1)
     notes.push(
       `${path} holds ${listing.series.length} series; this one was taken: ${description || seriesUid}.`
