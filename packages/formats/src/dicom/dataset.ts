@@ -1,6 +1,13 @@
 import { FileFormatError, type Vec3 } from '@raypose/core'
 import { guard } from '../bytes/guard.js'
-import { type CodedParts, type Elements, itemsOf, type Place, parseElements } from './parse.js'
+import {
+  type CodedParts,
+  type Elements,
+  itemsOf,
+  type Place,
+  parseElements,
+  readableElements
+} from './parse.js'
 
 /** Typed reading of the elements of a DICOM data set. Tags are eight hexadecimal digits: '00280010'. */
 export interface Dataset {
@@ -24,11 +31,16 @@ export interface Dataset {
 export const looksLikeDicom = (bytes: Uint8Array): boolean =>
   bytes.length > 132 && String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM'
 
+export interface ParsedDicom {
+  readonly meta: Dataset
+  readonly dataset: Dataset
+}
+
 /**
  * Parses a DICOM Part 10 file, up to and including its pixel data.
  * @throws FileFormatError if it is not one, or is truncated or damaged.
  */
-export function parseDicom(bytes: Uint8Array, name: string): { meta: Dataset; dataset: Dataset } {
+export function parseDicom(bytes: Uint8Array, name: string): ParsedDicom {
   if (!looksLikeDicom(bytes))
     throw new FileFormatError(
       `${name} is not a DICOM file: it has no "DICM" at byte 128`,
@@ -39,6 +51,10 @@ export function parseDicom(bytes: Uint8Array, name: string): { meta: Dataset; da
     return { meta: datasetOf(meta, name), dataset: datasetOf(elements, name) }
   })
 }
+
+/** As much as can be read of a damaged DICOM file, to tell what it was. */
+export const peekDicom = (bytes: Uint8Array, name: string): Dataset =>
+  datasetOf(readableElements(bytes, name), name)
 
 /** Binary numbers among the elements that are asked for here; implicit files leave the representation out. */
 const BINARY: Readonly<Record<string, string>> = {

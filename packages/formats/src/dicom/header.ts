@@ -1,5 +1,5 @@
 import { FileFormatError, type Vec2, type Vec3 } from '@raypose/core'
-import { type Dataset, parseDicom, vec3 } from './dataset.js'
+import { type Dataset, type ParsedDicom, parseDicom, vec3 } from './dataset.js'
 import { type TransferSyntax, transferSyntaxOf } from './transfer-syntax.js'
 
 /** A file by its name (for messages) and its content. */
@@ -57,7 +57,18 @@ export interface DicomFile {
  * @throws FileFormatError if it is not DICOM, is damaged, is no image, or has an unknown transfer syntax.
  */
 export function readDicomFile(bytes: Uint8Array, name = 'The DICOM file'): DicomFile {
-  const { meta, dataset } = parseDicom(bytes, name)
+  return dicomImage(parseDicom(bytes, name), name)
+}
+
+const MEDIA_DIRECTORY = '1.2.840.10008.1.3.10'
+
+/** The image of a parsed file. @throws FileFormatError as {@link readDicomFile}. */
+export function dicomImage({ meta, dataset }: ParsedDicom, name: string): DicomFile {
+  if (meta.text('00020002') === MEDIA_DIRECTORY)
+    throw new FileFormatError(
+      `${name} is a DICOMDIR, the table of contents of a medium, and holds no image`,
+      'Give the folder that it lies in.'
+    )
   return { name, header: headerOf(meta, dataset, name), dataset }
 }
 

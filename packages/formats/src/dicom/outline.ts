@@ -11,7 +11,7 @@ export interface Outline {
 }
 
 /** Fewest planes of a CT that is worth a registration. */
-const FEWEST = 8
+export const FEWEST_PLANES = 8
 
 export function outlineOf(files: readonly DicomFile[]): Outline {
   const without = (obstacle: string): Outline => ({ obstacle, text: '' })
@@ -22,7 +22,8 @@ export function outlineOf(files: readonly DicomFile[]): Outline {
   const stack = largestStack(planes.filter(p => !isLocalizer(p)))
   if (!stack) return without('no place in the patient')
   const n = stack.heights.length
-  if (n < FEWEST) return without(n === 1 ? 'all in one plane' : `${n} planes, fewer than ${FEWEST}`)
+  if (n < FEWEST_PLANES)
+    return without(n === 1 ? 'all in one plane' : `${n} planes, fewer than ${FEWEST_PLANES}`)
   const { header, dataset } = files[0]
   const gaps = stack.heights.slice(1).map((s, i) => s - stack.heights[i])
   const gap = gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)]

@@ -58,6 +58,27 @@ const damaged = (what: string, reason: string) =>
  * @throws FileFormatError if it ends inside an element, or is no DICOM.
  */
 export function parseElements(bytes: Uint8Array, what: string): { meta: Elements; elements: Elements } {
+  const { meta, body, at } = opened(bytes, what)
+  const { places } = readDataset(body, at, body.bytes.length, 0, false)
+  return { meta, elements: { ...body, places } }
+}
+
+/** The elements of a damaged file as far as they can be read; none where not even its start can. */
+export function readableElements(bytes: Uint8Array, what: string): Elements {
+  const places = new Map<string, Place>()
+  let body = readerOf(bytes, true, true, what)
+  try {
+    const file = opened(bytes, what)
+    body = file.body
+    readDataset(body, file.at, body.bytes.length, 0, false, places)
+  } catch {
+    // What was found up to here is what is asked for.
+  }
+  return { ...body, places }
+}
+
+/** The meta group, and where and how the data set is to be read. */
+function opened(bytes: Uint8Array, what: string): { meta: Elements; body: Reader; at: number } {
   const meta = readerOf(bytes, true, true, what)
   const metaPlaces = new Map<string, Place>()
   let at = 132
@@ -75,9 +96,7 @@ export function parseElements(bytes: Uint8Array, what: string): { meta: Elements
     syntax === '1.2.840.10008.1.2.1.99'
       ? readerOf(inflateRaw(bytes.subarray(at), what), explicit, littleEndian, what)
       : readerOf(bytes, explicit, littleEndian, what)
-  const start = body.bytes === bytes ? at : 0
-  const { places } = readDataset(body, start, body.bytes.length, 0, false)
-  return { meta: { ...meta, places: metaPlaces }, elements: { ...body, places } }
+  return { meta: { ...meta, places: metaPlaces }, body, at: body.bytes === bytes ? at : 0 }
 }
 
 const readerOf = (bytes: Uint8Array, explicit: boolean, littleEndian: boolean, what: string): Reader => ({
@@ -108,9 +127,9 @@ function readDataset(
   at: number,
   end: number,
   depth: number,
-  delimited: boolean
+  delimited: boolean,
+  places = new Map<string, Place>()
 ): { places: Map<string, Place>; next: number } {
-  const places = new Map<string, Place>()
   while (at < end) {
     if (delimited && tagAt(r, at, end) === ITEM_END) return { places, next: at + 8 }
     at = readElement(r, at, end, places, depth)

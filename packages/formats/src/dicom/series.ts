@@ -1,6 +1,7 @@
 import { RayposeError } from '@raypose/core'
-import { looksLikeDicom } from './dataset.js'
-import { type DicomFile, type NamedBytes, readDicomFile } from './header.js'
+import { type Dataset, looksLikeDicom, type ParsedDicom, parseDicom, peekDicom } from './dataset.js'
+import { type DicomFile, dicomImage, type NamedBytes } from './header.js'
+import { PIXEL_DATA } from './parse.js'
 
 /** One series out of a folder. */
 export interface SeriesInfo {
@@ -23,10 +24,19 @@ export interface SeriesListing {
   readonly series: readonly SeriesInfo[]
   /** Names of files that are not DICOM. */
   readonly notDicom: readonly string[]
-  /** Names of DICOM files that carry no image (directories, reports, structure sets). */
+  /** Names of DICOM files that carry no image (directories, reports, structure sets, waveforms, raw data). */
   readonly notImages: readonly string[]
-  /** DICOM images that cannot be read, and why. */
-  readonly unreadable: readonly { readonly name: string; readonly error: RayposeError }[]
+  readonly unreadable: readonly UnreadableFile[]
+}
+
+/** A DICOM image that cannot be read, and why. */
+export interface UnreadableFile {
+  readonly name: string
+  readonly error: RayposeError
+  /** The series that it says it is of; null where not even that can be read. */
+  readonly seriesUid: string | null
+  /** False where it says that it is something else. */
+  readonly mayBeCt: boolean
 }
 
 /** Sorts files into series. Never throws for a single file: what cannot be used is listed. */
@@ -34,21 +44,27 @@ export function groupSeries(files: readonly NamedBytes[]): SeriesListing {
   const groups = new Map<string, DicomFile[]>()
   const notDicom: string[] = []
   const notImages: string[] = []
-  const unreadable: { name: string; error: RayposeError }[] = []
+  const unreadable: UnreadableFile[] = []
   for (const { name, bytes } of files) {
     if (!looksLikeDicom(bytes)) {
       notDicom.push(name)
       continue
     }
     try {
-      const file = readDicomFile(bytes, name)
+      const parsed = parseDicom(bytes, name)
+      if (isNoImage(parsed)) {
+        notImages.push(name)
+        continue
+      }
+      const file = dicomImage(parsed, name)
       const group = groups.get(file.header.seriesUid)
       if (group) group.push(file)
       else groups.set(file.header.seriesUid, [file])
     } catch (error) {
       if (!(error instanceof RayposeError)) throw error
-      if (isWithoutImage(bytes)) notImages.push(name)
-      else unreadable.push({ name, error })
+      const storageClass = storageClassOf(bytes)
+      if (isOfNoImageClass(storageClass)) notImages.push(name)
+      else unreadable.push(unreadableFile(name, error, peekDicom(bytes, name), storageClass))
     }
   }
   const series = [...groups.values()].map(infoOf).sort(bySeriesNumber)
@@ -79,10 +95,30 @@ const bySeriesNumber = (a: SeriesInfo, b: SeriesInfo) =>
 export const describeSeries = (s: SeriesInfo): string =>
   `${s.seriesUid} (${s.modality} "${s.description}", ${s.count} ${s.count === 1 ? 'image' : 'images'} of ${s.columns} × ${s.rows})`
 
-/** A well-formed DICOM file of a class that has no pixels. */
-function isWithoutImage(bytes: Uint8Array): boolean {
-  return NO_IMAGE_CLASSES.some(uid => storageClassOf(bytes).startsWith(uid))
+/** What can still be told of a file that cannot be read. */
+function unreadableFile(
+  name: string,
+  error: RayposeError,
+  seen: Dataset,
+  storageClass: string
+): UnreadableFile {
+  const modality = seen.text('00080060')
+  const mayBeCt = modality ? modality === 'CT' : storageClass === '' || CT_CLASSES.includes(storageClass)
+  return { name, error, seriesUid: seen.text('0020000E') || null, mayBeCt }
 }
+
+/** CT Image, Enhanced CT Image, Legacy Converted Enhanced CT Image Storage. */
+const CT_CLASSES = ['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.2.1', '1.2.840.10008.5.1.4.1.1.2.2']
+
+/** Neither pixels nor rows: vendors keep their own data in series too. A CT image without them is cut off. */
+function isNoImage({ meta, dataset }: ParsedDicom): boolean {
+  const storageClass = dataset.text('00080016') || meta.text('00020002')
+  const hasPixels = dataset.bytes(PIXEL_DATA) !== null || dataset.coded(PIXEL_DATA) !== null
+  return !hasPixels && dataset.number('00280010') === null && !CT_CLASSES.includes(storageClass)
+}
+
+const isOfNoImageClass = (storageClass: string): boolean =>
+  NO_IMAGE_CLASSES.some(uid => storageClass.startsWith(uid))
 
 /** Media directory, structured reports, presentation states, RT structures and plans, encapsulated documents. */
 const NO_IMAGE_CLASSES = [
