@@ -38,8 +38,9 @@ describe('a series that is no regular volume is refused, and the slices are name
     expect(error).toBeInstanceOf(SeriesError)
     expect(error.message).toMatch(/1 missing: .*slice-02.*slice-04.*2 missing: .*slice-07.*slice-10/)
   })
-  it('doubled slice, even where it is a copy', async () => {
-    const error = await failure([...slices, { name: 'copy.dcm', bytes: slices[3].bytes }])
+  it('doubled slice, where it is no copy', async () => {
+    const other = edited(slices[3], { '7FE00010': ['OW', new Int16Array(24).fill(7).buffer] }, 'copy.dcm')
+    const error = await failure([...slices, other])
     expect(error).toBeInstanceOf(SeriesError)
     expect(error.message).toMatch(/more than one slice/)
     expect(error.message).toContain('slice-04.dcm')

@@ -1,5 +1,6 @@
 import { SeriesError, scale, type Vec3, VolumeError } from '@raypose/core'
 import { type LoadedVolume, volumeFromSteps } from '../volume.js'
+import { withoutCopies } from './copies.js'
 import { type DicomFile, type NamedBytes, readDicomFile } from './header.js'
 import { hounsfield } from './hounsfield.js'
 import { listed, slicesOf } from './slices.js'
@@ -31,7 +32,7 @@ export async function volumeFromSeries(
     throw new SeriesError('The series holds no DICOM image', 'Give the folder of a CT series.')
   checkOneCtSeries(parsed)
   const notes: string[] = []
-  const slices = slicesOf(parsed, notes)
+  const slices = slicesOf(await withoutCopies(parsed, notes), notes)
   const minimum = Math.max(2, options.minSlices ?? 8)
   if (slices.length < minimum)
     throw new VolumeError(
