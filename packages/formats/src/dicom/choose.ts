@@ -10,7 +10,7 @@ export interface ChosenSeries extends SeriesInfo {
 
 /**
  * The CT series to work with: the one named, or the only one that can be a volume.
- * @param seriesUid UID, or its end where that is unique
+ * @param seriesUid UID, or its end where that is unique; with #1, #2, … where the list says so
  * @throws FileNotFoundError where there is no DICOM at all; FileFormatError naming an unreadable file
  * that is of the series, or may be.
  * @throws SeriesError listing the series where several could be meant or the one named is not there.
@@ -46,13 +46,13 @@ const unreadableError = (files: readonly UnreadableFile[]) =>
   )
 
 function named({ series, unreadable }: SeriesListing, seriesUid: string): ChosenSeries {
-  const found = series.filter(s => s.seriesUid.endsWith(seriesUid))
+  const found = series.filter(s => s.id.endsWith(seriesUid) || s.seriesUid.endsWith(seriesUid))
   if (found.length === 1) return { ...found[0], notes: [] }
   const lost = unreadable.filter(u => u.seriesUid?.endsWith(seriesUid))
   if (found.length === 0 && lost.length > 0) throw unreadableError(lost)
   throw new SeriesError(
     `${found.length === 0 ? 'No series has' : `${found.length} series have`} a UID ending in ${seriesUid}: there are ${listOf(series)}`,
-    'Give one of these UIDs.'
+    'Give one of these UIDs, with its #1, #2, … where it has one.'
   )
 }
 
@@ -61,7 +61,9 @@ function onlyOne({ series, unreadable }: SeriesListing): ChosenSeries {
   // A CT of which nothing can be read may be the one that is meant.
   const lost = unreadable.filter(u => u.mayBeCt && !ct.some(s => s.seriesUid === u.seriesUid))
   if (lost.length >= FEWEST_PLANES || (ct.length === 0 && lost.length > 0)) throw unreadableError(lost)
-  const hint = 'Name one by its series UID.'
+  const hint = ct.some(s => s.id !== s.seriesUid)
+    ? 'Name one by its series UID, with its #1, #2, … where several reconstructions share one.'
+    : 'Name one by its series UID.'
   // A single series, whatever it is, goes on to the errors that say what it lacks.
   if (ct.length === 1) return { ...ct[0], notes: [] }
   if (series.length === 1) return { ...series[0], notes: [] }

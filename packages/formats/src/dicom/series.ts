@@ -2,9 +2,12 @@ import { RayposeError } from '@raypose/core'
 import { type Dataset, looksLikeDicom, type ParsedDicom, parseDicom, peekDicom } from './dataset.js'
 import { type DicomFile, dicomImage, type NamedBytes } from './header.js'
 import { PIXEL_DATA } from './parse.js'
+import { type Reconstruction, reconstructionsOf } from './reconstructions.js'
 
 /** One series out of a folder. */
 export interface SeriesInfo {
+  /** The UID; with #1, #2, … behind it where several reconstructions are filed under one. */
+  readonly id: string
   readonly seriesUid: string
   readonly studyUid: string
   readonly description: string
@@ -15,6 +18,8 @@ export interface SeriesInfo {
   readonly columns: number
   readonly rows: number
   readonly sliceThickness: number | null
+  /** What tells it from others of the same UID: acquisition, kernel, kV; '' where there are none. */
+  readonly reconstruction: string
   readonly files: readonly DicomFile[]
 }
 
@@ -67,13 +72,20 @@ export function groupSeries(files: readonly NamedBytes[]): SeriesListing {
       else unreadable.push(unreadableFile(name, error, peekDicom(bytes, name), storageClass))
     }
   }
-  const series = [...groups.values()].map(infoOf).sort(bySeriesNumber)
+  const series = [...groups.values()].flatMap(infosOf).sort(bySeriesNumber)
   return { series, notDicom, notImages, unreadable }
 }
 
-function infoOf(files: readonly DicomFile[]): SeriesInfo {
+/** One series, or several where overlapping reconstructions share its UID. */
+function infosOf(files: readonly DicomFile[]): SeriesInfo[] {
+  const parts = reconstructionsOf(files)
+  return parts.map((part, k) => infoOf(part, parts.length > 1 ? `#${k + 1}` : ''))
+}
+
+function infoOf({ files, what }: Reconstruction, suffix: string): SeriesInfo {
   const { header } = files[0]
   return {
+    id: header.seriesUid + suffix,
     seriesUid: header.seriesUid,
     studyUid: header.studyUid,
     description: header.seriesDescription,
@@ -83,17 +95,18 @@ function infoOf(files: readonly DicomFile[]): SeriesInfo {
     columns: header.columns,
     rows: header.rows,
     sliceThickness: header.sliceThickness,
+    reconstruction: what,
     files
   }
 }
 
 const bySeriesNumber = (a: SeriesInfo, b: SeriesInfo) =>
   (a.seriesNumber ?? Number.POSITIVE_INFINITY) - (b.seriesNumber ?? Number.POSITIVE_INFINITY) ||
-  (a.seriesUid < b.seriesUid ? -1 : 1)
+  (a.id < b.id ? -1 : 1)
 
 /** One line about a series for people. */
 export const describeSeries = (s: SeriesInfo): string =>
-  `${s.seriesUid} (${s.modality} "${s.description}", ${s.count} ${s.count === 1 ? 'image' : 'images'} of ${s.columns} × ${s.rows})`
+  `${s.id} (${s.modality} "${s.description}", ${s.count} ${s.count === 1 ? 'image' : 'images'} of ${s.columns} × ${s.rows})${s.reconstruction ? ` [${s.reconstruction}]` : ''}`
 
 /** What can still be told of a file that cannot be read. */
 function unreadableFile(

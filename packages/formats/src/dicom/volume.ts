@@ -3,6 +3,7 @@ import { type LoadedVolume, volumeFromSteps } from '../volume.js'
 import { withoutCopies } from './copies.js'
 import { type DicomFile, type NamedBytes, readDicomFile } from './header.js'
 import { hounsfield } from './hounsfield.js'
+import { reconstructionsOf } from './reconstructions.js'
 import { listed, slicesOf } from './slices.js'
 import { sortStack } from './stack.js'
 
@@ -65,6 +66,12 @@ function checkOneCtSeries(files: readonly DicomFile[]): void {
     throw new SeriesError(
       `The files belong to ${series.size} series: ${listed([...series])}`,
       'Choose one of them by its series UID.'
+    )
+  const parts = reconstructionsOf(files)
+  if (parts.length > 1)
+    throw new SeriesError(
+      `The series ${files[0].header.seriesUid} holds ${parts.length} reconstructions that overlap: ${parts.map((p, k) => `#${k + 1} ${p.what} (${p.files.length} images, ${p.files[0].name} …)`).join('; ')}`,
+      'Choose one of them: the series UID with #1, #2, … behind it.'
     )
   // Series identifiers are unique until an anonymiser gives every patient the same.
   const patients = new Set(files.map(f => f.header.patient))
