@@ -8,6 +8,7 @@ import {
   parseElements,
   readableElements
 } from './parse.js'
+import { looksLikeDicom } from './preamble.js'
 
 /** Typed reading of the elements of a DICOM data set. Tags are eight hexadecimal digits: '00280010'. */
 export interface Dataset {
@@ -27,17 +28,15 @@ export interface Dataset {
   coded(tag: string): CodedParts | null
 }
 
-/** Whether bytes carry the DICOM preamble. */
-export const looksLikeDicom = (bytes: Uint8Array): boolean =>
-  bytes.length > 132 && String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM'
-
 export interface ParsedDicom {
   readonly meta: Dataset
   readonly dataset: Dataset
+  /** UID of the transfer syntax; guessed where the file has no meta group. */
+  readonly syntax: string
 }
 
 /**
- * Parses a DICOM Part 10 file, up to and including its pixel data.
+ * Parses a DICOM file, with or without its preamble, up to and including its pixel data.
  * @throws FileFormatError if it is not one, or is truncated or damaged.
  */
 export function parseDicom(bytes: Uint8Array, name: string): ParsedDicom {
@@ -47,8 +46,8 @@ export function parseDicom(bytes: Uint8Array, name: string): ParsedDicom {
       'Give DICOM Part 10 files, as exported by a PACS or scanner.'
     )
   return guard(name, () => {
-    const { meta, elements } = parseElements(bytes, name)
-    return { meta: datasetOf(meta, name), dataset: datasetOf(elements, name) }
+    const { meta, elements, syntax } = parseElements(bytes, name)
+    return { meta: datasetOf(meta, name), dataset: datasetOf(elements, name), syntax }
   })
 }
 

@@ -53,7 +53,7 @@ export interface DicomFile {
 }
 
 /**
- * Parses one DICOM Part 10 file; pixels stay coded.
+ * Parses one DICOM file; pixels stay coded.
  * @throws FileFormatError if it is not DICOM, is damaged, is no image, or has an unknown transfer syntax.
  */
 export function readDicomFile(bytes: Uint8Array, name = 'The DICOM file'): DicomFile {
@@ -63,16 +63,16 @@ export function readDicomFile(bytes: Uint8Array, name = 'The DICOM file'): Dicom
 const MEDIA_DIRECTORY = '1.2.840.10008.1.3.10'
 
 /** The image of a parsed file. @throws FileFormatError as {@link readDicomFile}. */
-export function dicomImage({ meta, dataset }: ParsedDicom, name: string): DicomFile {
+export function dicomImage({ meta, dataset, syntax }: ParsedDicom, name: string): DicomFile {
   if (meta.text('00020002') === MEDIA_DIRECTORY)
     throw new FileFormatError(
       `${name} is a DICOMDIR, the table of contents of a medium, and holds no image`,
       'Give the folder that it lies in.'
     )
-  return { name, header: headerOf(meta, dataset, name), dataset }
+  return { name, header: headerOf(syntax, dataset, name), dataset }
 }
 
-function headerOf(meta: Dataset, d: Dataset, name: string): DicomHeader {
+function headerOf(syntax: string, d: Dataset, name: string): DicomHeader {
   const whole = (tag: string, what: string): number => {
     const n = d.number(tag)
     if (n === null || !Number.isInteger(n) || n <= 0)
@@ -96,7 +96,7 @@ function headerOf(meta: Dataset, d: Dataset, name: string): DicomHeader {
       'Convert it to 8, 16 or 32 bits per pixel.'
     )
   return {
-    transferSyntax: transferSyntaxOf(meta.text('00020010'), name),
+    transferSyntax: transferSyntaxOf(syntax, name),
     sopClassUid: d.text('00080016'),
     sopInstanceUid: d.text('00080018'),
     patient: d.text('00100020') || d.text('00100010'),

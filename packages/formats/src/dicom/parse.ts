@@ -1,6 +1,7 @@
 import { FileFormatError } from '@raypose/core'
 import { Inflate } from 'fflate'
 import { concatBytes } from '../bytes/elements.js'
+import { bareSyntaxOf, hasPreamble } from './preamble.js'
 
 /**
  * The elements of a DICOM data set as places in its bytes; values are read on demand. Source: DICOM PS3.5 section 7.
@@ -54,13 +55,16 @@ const damaged = (what: string, reason: string) =>
   new FileFormatError(`${what}: ${reason}`, 'The file is truncated or damaged: copy or export it again.')
 
 /**
- * Finds the elements of a Part 10 file up to its pixel data.
+ * Finds the elements of a DICOM file up to its pixel data.
  * @throws FileFormatError if it ends inside an element, or is no DICOM.
  */
-export function parseElements(bytes: Uint8Array, what: string): { meta: Elements; elements: Elements } {
-  const { meta, body, at } = opened(bytes, what)
+export function parseElements(
+  bytes: Uint8Array,
+  what: string
+): { meta: Elements; elements: Elements; syntax: string } {
+  const { meta, body, at, syntax } = opened(bytes, what)
   const { places } = readDataset(body, at, body.bytes.length, 0, false)
-  return { meta, elements: { ...body, places } }
+  return { meta, elements: { ...body, places }, syntax }
 }
 
 /** The elements of a damaged file as far as they can be read; none where not even its start can. */
@@ -78,25 +82,30 @@ export function readableElements(bytes: Uint8Array, what: string): Elements {
 }
 
 /** The meta group, and where and how the data set is to be read. */
-function opened(bytes: Uint8Array, what: string): { meta: Elements; body: Reader; at: number } {
+function opened(
+  bytes: Uint8Array,
+  what: string
+): { meta: Elements; body: Reader; at: number; syntax: string } {
   const meta = readerOf(bytes, true, true, what)
   const metaPlaces = new Map<string, Place>()
-  let at = 132
+  let at = hasPreamble(bytes) ? 132 : 0
   // The group's own length is not asked: some writers get it wrong.
   while (at + 4 <= bytes.length && meta.view.getUint16(at, true) === 2)
     at = readElement(meta, at, bytes.length, metaPlaces, 0)
   const uid = metaPlaces.get('00020010')
-  if (!uid) throw damaged(what, 'it does not say its transfer syntax (0002,0010)')
-  const syntax = String.fromCharCode(...bytes.subarray(uid.start, uid.start + uid.length))
-    .replaceAll('\0', '')
-    .trim()
+  if (!uid && at > 0) throw damaged(what, 'it does not say its transfer syntax (0002,0010)')
+  const syntax = uid
+    ? String.fromCharCode(...bytes.subarray(uid.start, uid.start + uid.length))
+        .replaceAll('\0', '')
+        .trim()
+    : bareSyntaxOf(bytes)
   const explicit = syntax !== '1.2.840.10008.1.2'
   const littleEndian = syntax !== '1.2.840.10008.1.2.2'
   const body =
     syntax === '1.2.840.10008.1.2.1.99'
       ? readerOf(inflateRaw(bytes.subarray(at), what), explicit, littleEndian, what)
       : readerOf(bytes, explicit, littleEndian, what)
-  return { meta: { ...meta, places: metaPlaces }, body, at: body.bytes === bytes ? at : 0 }
+  return { meta: { ...meta, places: metaPlaces }, body, at: body.bytes === bytes ? at : 0, syntax }
 }
 
 const readerOf = (bytes: Uint8Array, explicit: boolean, littleEndian: boolean, what: string): Reader => ({
@@ -183,7 +192,11 @@ function readElement(r: Reader, at: number, end: number, places: Map<string, Pla
 /** Items of a sequence whose length is known, read when asked for. */
 export function itemsOf(e: Elements, place: Place, what: string): readonly Elements[] {
   if (place.items) return place.items
-  const r = readerOf(e.bytes, e.explicit, e.littleEndian, what)
+  // As of undefined length: of unknown kind, hence in implicit little endian.
+  const r =
+    place.vr === 'UN'
+      ? readerOf(e.bytes, false, true, what)
+      : readerOf(e.bytes, e.explicit, e.littleEndian, what)
   return readItems(r, place.start, place.start + place.length, 0, false).items
 }
 

@@ -1,7 +1,8 @@
 import { RayposeError } from '@raypose/core'
-import { type Dataset, looksLikeDicom, type ParsedDicom, parseDicom, peekDicom } from './dataset.js'
+import { type Dataset, type ParsedDicom, parseDicom, peekDicom } from './dataset.js'
 import { type DicomFile, dicomImage, type NamedBytes } from './header.js'
 import { PIXEL_DATA } from './parse.js'
+import { hasPreamble, looksLikeDicom } from './preamble.js'
 import { type Reconstruction, reconstructionsOf } from './reconstructions.js'
 
 /** One series out of a folder. */
@@ -67,9 +68,12 @@ export function groupSeries(files: readonly NamedBytes[]): SeriesListing {
       else groups.set(file.header.seriesUid, [file])
     } catch (error) {
       if (!(error instanceof RayposeError)) throw error
-      const storageClass = storageClassOf(bytes)
+      const seen = peekDicom(bytes, name)
+      const storageClass = storageClassOf(bytes) || seen.text('00080016')
       if (isOfNoImageClass(storageClass)) notImages.push(name)
-      else unreadable.push(unreadableFile(name, error, peekDicom(bytes, name), storageClass))
+      // Without a preamble, a file whose first bytes pass for an element may be anything.
+      else if (!hasPreamble(bytes) && storageClass === '') notDicom.push(name)
+      else unreadable.push(unreadableFile(name, error, seen, storageClass))
     }
   }
   const series = [...groups.values()].flatMap(infosOf).sort(bySeriesNumber)
@@ -146,7 +150,7 @@ const NO_IMAGE_CLASSES = [
 
 /** Media Storage SOP Class UID (0002,0002), straight from the file's meta group: explicit, little-endian, near the start. */
 function storageClassOf(bytes: Uint8Array): string {
-  const head = new TextDecoder('latin1').decode(bytes.subarray(132, 1024))
+  const head = new TextDecoder('latin1').decode(bytes.subarray(0, 1024))
   const at = head.indexOf('\x02\x00\x02\x00UI')
   if (at < 0) return ''
   const length = head.charCodeAt(at + 6) + 256 * head.charCodeAt(at + 7)
