@@ -40,7 +40,11 @@ export async function hounsfield(
 
 async function rescaled({ file, frame, rescale }: Slice, hu: Float64Array): Promise<void> {
   const { stored, padded } = await decodePaddedFrame(file, frame)
-  for (let i = 0; i < hu.length; i++) hu[i] = Math.max(AIR_HU, rescale.slope * stored[i] + rescale.intercept)
+  const { slope, intercept } = rescale
+  for (let i = 0; i < hu.length; i++) {
+    const v = slope * stored[i] + intercept
+    hu[i] = v > AIR_HU ? v : AIR_HU
+  }
   if (padded) for (let i = 0; i < hu.length; i++) if (padded[i]) hu[i] = AIR_HU
 }
 
@@ -49,8 +53,11 @@ function stored(out: HuArray, at: number, hu: Float64Array): HuArray {
   if (out instanceof Int16Array) {
     let i = 0
     for (; i < hu.length; i++) {
-      const w = Math.round(hu[i])
-      if (!(Math.abs(hu[i] - w) <= 1e-6 && w <= 32767)) break
+      const v = hu[i]
+      // Most series are whole: the truncation settles those without a call.
+      let w = v | 0
+      if (w !== v) w = Math.round(v)
+      if (!(Math.abs(v - w) <= 1e-6 && w <= 32767)) break
       out[at + i] = w
     }
     if (i === hu.length) return out
