@@ -1,6 +1,11 @@
 import { join } from 'node:path'
 import { ArgumentError } from '@raypose/core'
-import { beamFromPositioner, type CalibratedXray, type XrayOptions } from '@raypose/formats'
+import {
+  beamFromPositioner,
+  type CalibratedXray,
+  viewFromPositioner,
+  type XrayOptions
+} from '@raypose/formats'
 import {
   createRegistrar,
   type Normalisation,
@@ -87,7 +92,14 @@ export function readingOf(xray: CalibratedXray, w: Pick<RegisterWork, 'orientati
     ...(xray.sourceToPatient !== null && { sourceToPatient: xray.sourceToPatient }),
     ...w.orientation,
     ...(w.tube && { tube: w.tube }),
-    guess: { intensity: xray.intensity, bright: xray.bright, tube: likelyTube(xray) }
+    guess: {
+      intensity: xray.intensity,
+      bright: xray.bright,
+      tube: likelyTube(xray),
+      ...(xray.positioner && {
+        view: viewFromPositioner(xray.positioner.primary, xray.positioner.secondary)
+      })
+    }
   }
 }
 

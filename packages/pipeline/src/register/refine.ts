@@ -39,8 +39,14 @@ import {
 } from '@raypose/core'
 import type { DetectedLandmark } from '../types.js'
 import { heldByLandmarks } from './held-by-landmarks.js'
-import type { TubeSide } from './initial/from-behind.js'
-import { fittingBest, loosened, type SearchedPose, UNSURE, widePoses } from './wide-search.js'
+import {
+  fittingBest,
+  loosened,
+  type SearchedPose,
+  type SearchRange,
+  UNSURE,
+  widePoses
+} from './wide-search.js'
 
 /**
  * Voxel size that DRRs are rendered from while registering. The similarity is no worse than with the scanner's own voxels, a DRR takes
@@ -137,8 +143,8 @@ export interface RefinedXray {
   readonly certainty?: number
   /** This camera from the first X-ray's. */
   readonly cameraFromFirst?: Mat4
-  /** Side of the patient that its tube stands on, where that is known. */
-  readonly tube?: TubeSide
+  /** Where it is to be searched for if the landmarks are unsure. */
+  readonly range?: SearchRange
 }
 
 /** A refinement with the X-rays as it took them, to be judged by (see `registrationEvidence`). */
@@ -178,7 +184,7 @@ export function refineViews(
   }
   const certainty = Math.max(...xrays.map(x => x.certainty ?? 1))
   const unsure = certainty < UNSURE
-  const searched = unsure ? widePoses(views, hypotheses, centre, certainty, where, xrays[0].tube) : undefined
+  const searched = unsure ? widePoses(views, hypotheses, centre, certainty, where, xrays[0].range) : undefined
   const begin =
     searched && searched.length > 0 ? searched.slice(0, BEGIN).map(c => c.cameraFromLps) : hypotheses
   if (begin.length === 0)

@@ -27,6 +27,7 @@ import {
   solveLoosely
 } from './solve.js'
 import { createTracker, type Tracker } from './track.js'
+import type { SearchRange } from './wide-search.js'
 
 export interface RegistrarOptions {
   readonly similarity?: SimilarityName
@@ -105,6 +106,8 @@ interface Looked {
   readonly detector: Detector
   readonly cameraFromFirst?: Mat4
   readonly circumstances: Circumstances
+  /** Where the C-arm's angles have it. */
+  readonly view?: SearchRange['view']
 }
 
 /** Whether the patient was prepared by the paper's recipe, which the initial pose then keeps to as well. */
@@ -144,6 +147,7 @@ export async function createRegistrar(patient: Patient, options: RegistrarOption
       initial,
       ...plain,
       cameraFromFirst,
+      view: reading?.guess?.view,
       circumstances: {
         initialRefused: initial.accepted ? null : initial.confidence.reason,
         beam: { sourceToDetector: detector.sdd, sourceToPatient: reading?.sourceToPatient }
@@ -209,14 +213,17 @@ type SolvedView = Omit<Solved, 'cameras'> & { readonly cameraFromLps: Mat4 }
 const viewsOf = ({ cameras, ...rest }: Solved): SolvedView[] =>
   cameras.map(cameraFromLps => ({ ...rest, cameraFromLps }))
 
-const asXray = ({ image, detector, initial, cameraFromFirst }: Looked): LinkedXray => ({
+const asXray = ({ image, detector, initial, cameraFromFirst, view }: Looked): LinkedXray => ({
   image,
   detector,
   hypotheses: initial.hypotheses.map(h => h.cameraFromLps),
   landmarks: initial.detections,
   certainty: initial.confidence.value,
   cameraFromFirst,
-  tube: initial.normalisation.settled.tube === 'given' ? initial.normalisation.tube : undefined
+  range: {
+    tube: initial.normalisation.settled.tube === 'given' ? initial.normalisation.tube : undefined,
+    view
+  }
 })
 
 type Task = Parameters<typeof solveDefault>[3]

@@ -16,7 +16,6 @@ import type { DetectedLandmark } from '../types.js'
 import { type Assessment, assess, type Circumstances } from './assessment/assess.js'
 import { registrationEvidence } from './assessment/evidence.js'
 import { COVARIANCE_SCALE } from './assessment/status-model.js'
-import type { TubeSide } from './initial/from-behind.js'
 import {
   type RefinedXray,
   type Refinement,
@@ -24,6 +23,7 @@ import {
   refineViews,
   workingDetector
 } from './refine.js'
+import type { SearchRange } from './wide-search.js'
 
 /** A similarity that BOBYQA climbs. */
 export type SimilarityName = 'ncc' | 'lncc' | 'gncc'
@@ -154,7 +154,7 @@ export interface LinkedXray {
   readonly hypotheses: readonly Mat4[]
   readonly landmarks: readonly DetectedLandmark[]
   readonly certainty?: number
-  readonly tube?: TubeSide
+  readonly range?: SearchRange
   readonly cameraFromFirst?: Mat4
 }
 

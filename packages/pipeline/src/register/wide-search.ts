@@ -11,6 +11,7 @@ import {
   registerViews,
   type Vec3,
   VIEWS_LEVELS,
+  type View,
   type ViewGrid,
   type ViewsLevel,
   type ViewsRegistration,
@@ -32,6 +33,22 @@ const GRID: ViewGrid = {
   x: { from: 0, to: 0, count: 1 },
   y: { from: 0, to: 0, count: 1 },
   z: { from: -120, to: 120, count: 7 }
+}
+
+/** About the view that a C-arm's angles say: patients lie on the table not quite as the angles take them to. */
+const ABOUT_VIEW: ViewGrid = {
+  ...GRID,
+  alpha: { from: -6 * DEGREE, to: 6 * DEGREE, count: 2 },
+  beta: { from: -6 * DEGREE, to: 6 * DEGREE, count: 2 },
+  gamma: { from: -9 * DEGREE, to: 9 * DEGREE, count: 2 }
+}
+
+/** Where a search is made. */
+export interface SearchRange {
+  /** Side of the patient that the first view's tube stands on; both are searched where it is not known. */
+  readonly tube?: TubeSide
+  /** A view to search about besides. */
+  readonly view?: Pick<View, 'alpha' | 'beta' | 'gamma'>
 }
 
 /** The grid's cameras are sorted by a few coarse steps. */
@@ -71,7 +88,6 @@ export interface SearchedPose {
  * @param hypotheses cameraFromLps of the first view that the landmarks allow; may be none
  * @param centre the anatomy's middle, LPS mm
  * @param certainty probability that the landmarks' pose is right, 0 to 1
- * @param tube side of the patient that the first view's tube stands on; both are searched where it is not known
  * @returns where they ended, best first, similarities at 3.2 mm; only poses from which the anatomy is in the picture
  */
 export function widePoses(
@@ -80,7 +96,7 @@ export function widePoses(
   centre: Vec3,
   certainty: number,
   task: Pick<ViewsRegistration, 'renderer' | 'coverage' | 'signal'>,
-  tube?: TubeSide
+  range: SearchRange = {}
 ): SearchedPose[] {
   const solve = (starts: readonly Mat4[], level: ViewsLevel): SearchedPose[] => {
     if (starts.length === 0) return []
@@ -97,7 +113,7 @@ export function widePoses(
   }
   const posesOf = (found: readonly SearchedPose[]) => found.map(c => c.cameraFromLps)
   const [middle, fine] = DECIDING
-  const sorted = solve(wideViews(centre, views[0].detector, tube), SORTING)
+  const sorted = solve(wideViews(centre, views[0].detector, range), SORTING)
   const searched = solve(posesOf(sorted), middle)
   return solve(posesOf([...solve(hypotheses, middle), ...searched]), fine)
 }
@@ -118,11 +134,19 @@ function plausible(pose: Mat4, centre: Vec3, detector: Detector): boolean {
 }
 
 /** The grid's cameras; the C-arm's proportions are the paper's. */
-function wideViews(centre: Vec3, { sdd }: Detector, tube?: TubeSide): Mat4[] {
+function wideViews(centre: Vec3, { sdd }: Detector, { tube, view: about }: SearchRange): Mat4[] {
   const distance = (PAPER_SOURCE_TO_ISOCENTER / 1200) * sdd
   const front = gridViews(GRID)
   const behind = front.map(view => ({ ...view, gamma: view.gamma + Math.PI }))
-  const views = tube === 'front' ? front : tube === 'behind' ? behind : [...front, ...behind]
+  const near = about
+    ? gridViews(ABOUT_VIEW).map(v => ({
+        ...v,
+        alpha: v.alpha + about.alpha,
+        beta: v.beta + about.beta,
+        gamma: v.gamma + about.gamma
+      }))
+    : []
+  const views = [...(tube === 'behind' ? [] : front), ...(tube === 'front' ? [] : behind), ...near]
   return views.map(view => poseFromView(view, centre, distance))
 }
 

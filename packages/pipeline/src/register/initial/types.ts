@@ -1,4 +1,4 @@
-import type { Detector, Image, Mat4, Vec3 } from '@raypose/core'
+import type { Detector, Image, Mat4, Vec3, View } from '@raypose/core'
 import type { DetectedLandmark } from '../../types.js'
 import type { TubeSide } from './from-behind.js'
 
@@ -19,6 +19,8 @@ export interface XrayReading {
     readonly intensity: 'linear' | 'log'
     readonly bright: 'attenuation' | 'exposure'
     readonly tube?: TubeSide
+    /** Where the C-arm's own angles have it: searched as well where the landmarks are unsure, as for a lateral view. */
+    readonly view?: Pick<View, 'alpha' | 'beta' | 'gamma'>
   }
   /** Source to isocentre (DICOM 0018,1111), mm: a weak belief in how far away the patient's isocentre is. */
   readonly sourceToPatient?: number
