@@ -8,6 +8,7 @@ import {
   type View,
   XrayError
 } from '@raypose/core'
+import { assertPlausible } from './plausible.js'
 
 /** An X-ray as read, and all that its file says about how it was taken. */
 export interface Xray {
@@ -57,7 +58,10 @@ export type CalibratedXray = Xray & { readonly detector: Detector }
 const GEOMETRY_HINT =
   'Give a geometry file with --geometry: {"sddMm": 1200, "pixelMm": [0.4, 0.4], "size": [columns, rows]}.'
 
-/** @throws XrayError naming what the geometry lacks, or an image size other than the geometry's. */
+/**
+ * @throws XrayError naming what the geometry lacks, or an image size other than the geometry's.
+ * @throws GeometryError for lengths that no machine has, as in another unit.
+ */
 export function requireGeometry(xray: Xray, name: string): CalibratedXray {
   const { detector, image } = xray
   if (!detector)
@@ -70,6 +74,7 @@ export function requireGeometry(xray: Xray, name: string): CalibratedXray {
       `${name} is ${image.width} × ${image.height} pixels, its geometry is for ${detector.size.join(' × ')}`,
       'Give the geometry of this very image: size as columns × rows, and the pixel size that goes with it.'
     )
+  assertPlausible(detector, name)
   return { ...xray, detector }
 }
 
