@@ -16,9 +16,9 @@ describe('what the values of a DICOM X-ray mean', () => {
       [-1, 'attenuation', 'exposure']
     ] as const) {
       expect((await read({ '00281041': ['SS', sign] })).bright).toBe(plain)
-      const other = await read({ '00281041': ['SS', sign], ...turned })
-      expect(other.bright).toBe(other)
-      expect(other.guessed).toEqual([])
+      const back = await read({ '00281041': ['SS', sign], ...turned })
+      expect(back.bright).toBe(other)
+      expect(back.guessed).toEqual([])
     }
   })
 

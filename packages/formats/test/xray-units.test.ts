@@ -1,4 +1,4 @@
-import { GeometryError, type RayposeError } from '@raypose/core'
+import { GeometryError } from '@raypose/core'
 import { describe, expect, it } from 'vitest'
 import { readXrayBytes, writeDicomXray, writePng16 } from '../src/index.js'
 import { edited } from './dicom-edit.js'
@@ -17,7 +17,7 @@ const xa = { name: 'xa.dcm', bytes: writeDicomXray(image, { detector }) }
 const read = (g: object) => readXrayBytes('x.png', png, { sddMm: 1000, pixelMm: [2, 2], size, ...g })
 
 async function refuses(work: () => unknown, message: RegExp, hint: RegExp): Promise<void> {
-  const error: RayposeError = await thrown(work)
+  const error = await thrown(work)
   expect(error).toBeInstanceOf(GeometryError)
   expect(error.message).toMatch(message)
   expect(error.hint).toMatch(hint)

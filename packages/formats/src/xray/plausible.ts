@@ -24,7 +24,7 @@ const UNITS = [
  * @throws GeometryError naming the value that cannot be, and the unit that it looks like.
  */
 export function assertPlausible({ sdd, pixel, size }: Detector, name: string): void {
-  check(sdd, DISTANCE, `source-to-detector distance of ${name}`, '"sddMm" or (0018,1110)')
+  check(sdd, DISTANCE, `source-to-detector distance of ${name}`, '"sddMm", --sdd or (0018,1110)')
   for (const p of pixel) check(p, PIXEL, `pixel size of ${name}`, '"pixelMm" or (0018,1164)')
   const sides = [size[0] * pixel[0], size[1] * pixel[1]]
   const longer = sides[0] > sides[1] ? 0 : 1

@@ -1,5 +1,6 @@
 import {
   type Detector,
+  EmptyXrayError,
   geometryFromJson,
   type Image,
   type Mat4,
@@ -133,7 +134,10 @@ function checkImage(image: Image, name: string): void {
     if (v !== first) flat = false
   }
   if (flat)
-    throw new XrayError(`${name} is empty: every pixel is ${first}`, 'Give an X-ray with something in it.')
+    throw new EmptyXrayError(
+      `${name} is empty: every pixel is ${first}`,
+      'Give an X-ray with something in it.'
+    )
 }
 
 /** The image seen from the other side: columns reversed, the principal point with them. */
