@@ -12,6 +12,7 @@ import { addPretrainCommand } from '../src/commands/pretrain.js'
 import { addSimulateCommand } from '../src/commands/simulate.js'
 import { evaluateToFolder } from '../src/work/evaluate.js'
 import { prepareToFolder } from '../src/work/prepare.js'
+import { exportToFolder, protocolToFolder } from '../src/work/protocol.js'
 
 /** Nothing can be written below a file, whoever asks. */
 let folder: string
@@ -31,6 +32,18 @@ describe('results that could not be written are told before the work', () => {
       StorageError
     )
     await expect(evaluateToFolder({} as never, out, {} as never)).rejects.toBeInstanceOf(StorageError)
+  })
+
+  it('of a protocol, and of its export', async () => {
+    const run = { protocol: 'paper', patients: folder, out: at('file', 'out') }
+    for (const work of [protocolToFolder, exportToFolder]) {
+      const error = await work(run).then(
+        () => null,
+        e => e
+      )
+      expect(error).toBeInstanceOf(StorageError)
+      expect(error.stack).toMatch(/ensureWritableFolder/)
+    }
   })
 
   it.each([
