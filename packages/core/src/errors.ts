@@ -52,6 +52,9 @@ export class XrayError extends RayposeError {
   }
 }
 
+/** An X-ray without content, as a frame between pulses: nothing is said against other frames of its file. */
+export class EmptyXrayError extends XrayError {}
+
 /** A camera or transform that is not one: NaN, not rigid, zero pixel, detector behind the source. */
 export class GeometryError extends RayposeError {
   constructor(message: string, hint: string, options?: ErrorOptions) {

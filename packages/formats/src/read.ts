@@ -85,6 +85,13 @@ export function readUncalibratedXray(
   })
 }
 
+/**
+ * How many frames an X-ray's file holds, by its header: none of them has to be readable.
+ * @throws FileFormatError for a DICOM file that is damaged as a whole
+ */
+export const xrayFrames = (name: string, bytes: Uint8Array): number =>
+  looksLikeDicom(bytes) ? readDicomFile(bytes, name).header.frames : 1
+
 const metaXray = (bytes: Uint8Array, options: XrayOptions, name: string): Xray =>
   guard(name, () => {
     const m = readMetaImage(bytes, name)

@@ -114,7 +114,7 @@ describe('DICOM X-ray', () => {
     expect(element.notes.join()).toMatch(/detector element spacing/)
     const pixel = await readXrayBytes(
       'p.dcm',
-      edited(xa, { ...without, '00280030': ['DS', '0.3', '0.4'] }).bytes
+      edited(xa, { ...without, '00181111': null, '00280030': ['DS', '0.3', '0.4'] }).bytes
     )
     expect(pixel.detector.pixel).toEqual([0.4, 0.3])
     expect(pixel.notes.join()).toMatch(/pixel spacing \(0028,0030\)/)

@@ -18,7 +18,14 @@ import {
   VolumeError
 } from '@raypose/core'
 import { writeNrrdImage, writePng16 } from '@raypose/formats'
-import { createBestRenderer, readCt, VERSION, writeFileAtomic, writeJsonAtomic } from '@raypose/pipeline'
+import {
+  createBestRenderer,
+  ensureWritableFolderOf,
+  readCt,
+  VERSION,
+  writeFileAtomic,
+  writeJsonAtomic
+} from '@raypose/pipeline'
 import type { Command } from 'commander'
 import {
   imageSize,
@@ -142,6 +149,7 @@ async function renderDrr(o: DrrOptions, { signal, progress }: CommandContext): P
     )
   const started = performance.now()
   const ct = await readCt(o.ct, { series: o.series, signal, onProgress: progress })
+  await ensureWritableFolderOf(o.out)
   const read = performance.now()
   const isocenter = o.isocenter ?? gridCentre(ct.volume)
   const view = { ...o.view, translation: o.translate }

@@ -10,7 +10,13 @@ import {
   type Vec3,
   type Volume
 } from '@raypose/core'
-import { placeLandmarks, readCt, writeFileAtomic, writeJsonAtomic } from '@raypose/pipeline'
+import {
+  ensureWritableFolderOf,
+  placeLandmarks,
+  readCt,
+  writeFileAtomic,
+  writeJsonAtomic
+} from '@raypose/pipeline'
 import type { Command } from 'commander'
 import { vector, wholeNumber } from '../arguments.js'
 import { fixed, millimetres } from '../report/format.js'
@@ -82,6 +88,7 @@ async function place(o: LandmarksOptions, { signal, progress }: CommandContext):
         `As in ct${ending}.`
       )
   const ct = await readCt(o.ct, { signal, onProgress: progress })
+  for (const file of [o.out, o.picture]) if (file !== undefined) await ensureWritableFolderOf(file)
   progress({ stage: 'Placing landmarks', fraction: 0 })
   const corner = (pick: (...x: number[]) => number) =>
     [0, 1, 2].map(k => pick(o.from[k], o.to[k])) as unknown as Vec3

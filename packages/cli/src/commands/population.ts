@@ -2,6 +2,8 @@ import { ArgumentError } from '@raypose/core'
 import { writePng8 } from '@raypose/formats'
 import {
   contactSheet,
+  ensureWritableFolder,
+  ensureWritableFolderOf,
   MIXTURE,
   type Mixture,
   type PopulateResult,
@@ -125,6 +127,8 @@ async function make(o: PopulationOptions, { signal, progress }: CommandContext):
       `--sheet wants a file that ends in .png, not "${o.sheet}"`,
       'For example: --sheet sheet.png'
     )
+  await ensureWritableFolder(o.out)
+  if (o.sheet !== undefined) await ensureWritableFolderOf(o.sheet)
   const result = await populate({
     atlas: o.atlas,
     cts: o.ct,

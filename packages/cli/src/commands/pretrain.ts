@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { ArgumentError } from '@raypose/core'
 import {
+  ensureWritableFolder,
   type PopulationPart,
   type PretrainResult,
   pretrain,
@@ -186,6 +187,7 @@ async function train(
   o: PretrainCommandOptions,
   { signal, progress }: CommandContext
 ): Promise<CommandResult> {
+  await ensureWritableFolder(o.out)
   let validation: number | null = null
   const trace = lossTrace()
   const result = await pretrain({

@@ -1,7 +1,7 @@
 import { ArgumentError, DEGREE } from '@raypose/core'
 import type { Normalisation, RelativeSource, SimilarityName, TubeSide, XrayReading } from '@raypose/pipeline'
 import type { Command } from 'commander'
-import { oneOf, wholeNumber } from '../arguments.js'
+import { oneOf, positiveNumber, wholeNumber } from '../arguments.js'
 import { chances, expectedError } from '../report/assessment-words.js'
 import { duration, fixed, millimetres } from '../report/format.js'
 import { poseInWords } from '../report/pose-words.js'
@@ -23,6 +23,7 @@ interface RegisterCommandOptions extends CommonOptions {
   readonly tube?: TubeSide
   readonly evenIfUnlikely?: boolean
   readonly frame?: number
+  readonly sdd?: number
   readonly threads?: number
 }
 
@@ -39,8 +40,13 @@ export function addRegisterCommand(program: Command): void {
     .requiredOption('--out <folder>', 'folder for result.json, overlays and report.html')
     .option(
       '--geometry <file>',
-      'JSON with sddMm, pixelMm, size; goes before what a DICOM file says. Once for all X-rays, or once for each',
+      'JSON with sddMm, pixelMm, size; goes before what a DICOM file says, and may leave out what it does say. Once for all X-rays, or once for each',
       listed
+    )
+    .option(
+      '--sdd <mm>',
+      'distance from source to detector; goes before what the X-ray and --geometry say',
+      positiveNumber('--sdd', '1200')
     )
     .option(
       '--relative <how>',
@@ -82,6 +88,7 @@ export function addRegisterCommand(program: Command): void {
 Examples:
   $ raypose register --patient patient/ --xray xray.dcm --out result/
   $ raypose register --patient patient/ --xray xray.png --geometry xray.json --similarity lncc --out result/
+  $ raypose register --patient patient/ --xray xray.dcm --sdd 1100 --out result/
   $ raypose register --patient patient/ --xray ap.dcm --xray oblique.dcm --out result/
 
 Exit code 3: the pose was rejected; why is in the report.`
@@ -106,7 +113,8 @@ async function register(
     reading: {
       ...(o.intensity && { intensity: o.intensity }),
       ...(o.bright && { bright: o.bright }),
-      ...(o.frame !== undefined && { frame: o.frame })
+      ...(o.frame !== undefined && { frame: o.frame }),
+      ...(o.sdd !== undefined && { sdd: o.sdd })
     },
     signal,
     onProgress: progress

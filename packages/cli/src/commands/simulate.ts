@@ -24,7 +24,14 @@ import {
   type XrayPreset
 } from '@raypose/core'
 import { writeDicomXray, writePng8, writePng16 } from '@raypose/formats'
-import { readCt, readJson, VERSION, writeFileAtomic, writeJsonAtomic } from '@raypose/pipeline'
+import {
+  ensureWritableFolderOf,
+  readCt,
+  readJson,
+  VERSION,
+  writeFileAtomic,
+  writeJsonAtomic
+} from '@raypose/pipeline'
 import type { Command } from 'commander'
 import {
   imageSize,
@@ -152,6 +159,7 @@ async function simulate(o: SimulateOptions, { signal, progress }: CommandContext
   const instruments = o.instruments === undefined ? [] : instrumentsFromJson(await readJson(o.instruments))
   const started = performance.now()
   const ct = await readCt(o.ct, { series: o.series, signal, onProgress: progress })
+  await ensureWritableFolderOf(o.out)
   const read = performance.now()
   const femurs = await withFemursMoved(ct.volume, {
     degrees: settings.femursDeg,

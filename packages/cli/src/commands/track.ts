@@ -1,6 +1,6 @@
 import type { TubeSide, XrayReading } from '@raypose/pipeline'
 import type { Command } from 'commander'
-import { oneOf, wholeNumber } from '../arguments.js'
+import { oneOf, positiveNumber, wholeNumber } from '../arguments.js'
 import { fixed, millimetres, plural } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
 import { type CommandResult, EXIT } from '../terminal/output.js'
@@ -17,6 +17,7 @@ interface TrackCommandOptions extends CommonOptions {
   readonly bright?: 'attenuation' | 'exposure'
   readonly orientation?: Pick<XrayReading, 'rotation' | 'mirrored'>
   readonly tube?: TubeSide
+  readonly sdd?: number
   readonly from?: number
   readonly count?: number
   readonly threads?: number
@@ -29,7 +30,15 @@ export function addTrackCommand(program: Command): void {
     .requiredOption('--patient <folder>', 'prepared patient, from raypose prepare')
     .requiredOption('--xray <file>', 'multi-frame DICOM X-ray')
     .requiredOption('--out <folder>', 'folder for track.json and overlays')
-    .option('--geometry <file>', 'JSON with sddMm, pixelMm, size; goes before what the file says')
+    .option(
+      '--geometry <file>',
+      'JSON with sddMm, pixelMm, size; goes before what the file says, and may leave out what it does say'
+    )
+    .option(
+      '--sdd <mm>',
+      'distance from source to detector; goes before what the file and --geometry say',
+      positiveNumber('--sdd', '1200')
+    )
     .option(
       '--intensity <kind>',
       'linear or log, as for register',
@@ -53,7 +62,8 @@ export function addTrackCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Each frame begins at the pose of the frame before it; where that is lost, landmarks begin anew.
+Each frame begins at the pose of the frame before it; where that is lost, landmarks begin anew. Frames that are blank or damaged are
+lost, with the reason. Where the work is stopped, track.json has the frames until then, and says why under "stopped".
 
 Example:
   $ raypose track --patient patient/ --xray run.dcm --out track/
@@ -76,7 +86,8 @@ async function track(o: TrackCommandOptions, { signal, progress }: CommandContex
     threads: o.threads,
     reading: {
       ...(o.intensity && { intensity: o.intensity }),
-      ...(o.bright && { bright: o.bright })
+      ...(o.bright && { bright: o.bright }),
+      ...(o.sdd !== undefined && { sdd: o.sdd })
     },
     signal,
     onProgress: progress

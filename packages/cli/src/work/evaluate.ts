@@ -3,6 +3,7 @@ import {
   createRegistrar,
   type EvaluateOptions,
   type Evaluation,
+  ensureWritableFolder,
   evaluatePatient,
   type Patient,
   type RegistrarOptions,
@@ -24,6 +25,7 @@ export async function evaluateToFolder(
   out: string,
   options: EvaluateOptions & RegistrarOptions & { readonly title?: string }
 ): Promise<{ evaluation: Evaluation; report: string }> {
+  await ensureWritableFolder(out)
   const registrar = await createRegistrar(patient, options)
   try {
     const pictures = new Map<number, Uint8Array>()

@@ -10,6 +10,7 @@ import {
 } from '@raypose/core'
 import type { Network } from '@raypose/network'
 import {
+  ensureWritableFolder,
   openPatient,
   type Patient,
   type PrepareOptions,
@@ -37,6 +38,7 @@ export async function prepareToFolder(
   network: Network,
   options: PrepareOptions
 ): Promise<{ patient: Patient; report: string }> {
+  await ensureWritableFolder(options.out)
   await preparePatient(volume, network, options)
   const patient = await openPatient(options.out)
   const report = join(options.out, 'report.html')

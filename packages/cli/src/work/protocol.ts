@@ -20,6 +20,7 @@ import {
   compareRuns,
   criteriaOf,
   drrFolder,
+  ensureWritableFolder,
   exportViews,
   findPatients,
   type ImportedPoses,
@@ -110,6 +111,7 @@ export async function protocolToFolder(w: ProtocolWork): Promise<ProtocolOutcome
   const imported = await Promise.all((w.imports ?? []).map(readPoses))
   const arms = w.ablate ? ablationArms(protocol, w.ablate) : []
   const sources = await findPatients(w.patients)
+  await ensureWritableFolder(w.out)
 
   const own = await runProtocol(protocol, sources, w)
   const theirs: ProtocolRow[] = []
@@ -158,7 +160,9 @@ export async function exportToFolder(
   >
 ): Promise<{ patients: number; views: number }> {
   const protocol = chosenProtocol(await readProtocol(w.protocol), w)
-  return exportViews(protocol, await findPatients(w.patients), w.out, w)
+  const sources = await findPatients(w.patients)
+  await ensureWritableFolder(w.out)
+  return exportViews(protocol, sources, w.out, w)
 }
 
 /** Imported poses under names of their own: those of a method of the protocol must not count as that method's. */

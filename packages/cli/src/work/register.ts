@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { ArgumentError } from '@raypose/core'
 import {
   beamFromPositioner,
   type CalibratedXray,
@@ -8,6 +7,7 @@ import {
 } from '@raypose/formats'
 import {
   createRegistrar,
+  ensureWritableFolder,
   type Normalisation,
   type OnProgress,
   openPatient,
@@ -17,7 +17,6 @@ import {
   type Registration,
   type RegistrationJson,
   type RelativeSource,
-  readXrayFile,
   registrationJson,
   relativeGeometry,
   type TubeSide,
@@ -26,6 +25,7 @@ import {
   type XrayReading
 } from '@raypose/pipeline'
 import { registerReport } from '../report/register-report.js'
+import { geometryOf, readXrays } from './read-xrays.js'
 import { registrationOverlay } from './registration-overlay.js'
 
 export interface RegisterWork extends RegistrarOptions {
@@ -122,12 +122,13 @@ export interface RegisteredXray {
 /**
  * Registers one X-ray, or several together, and writes {@link FILES} for each: into the folder itself, or into its folders 1, 2 … The
  * result comes last, so a folder that has one is whole.
- * @throws ArgumentError for another number of geometries than X-rays
+ * @throws ArgumentError for another number of geometries than X-rays, or a picture that is given twice
  */
 export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[]> {
   const { onProgress, signal } = w
   // The X-rays first: they are what is most often wrong, and quick to read.
   const read = await readXrays(w)
+  await ensureWritableFolder(w.out)
   onProgress?.({ stage: 'Opening the patient', fraction: 0 })
   const patient = await openPatient(w.patient)
   const registrar = await createRegistrar(patient, w)
@@ -152,7 +153,7 @@ export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[
       out.push(
         await writeRegistration(registrar, registration, read[i], w, {
           folder: several ? join(w.out, String(i + 1)) : w.out,
-          geometry: geometryOf(w, i),
+          geometry: geometryOf(w.geometry, i),
           notes: how,
           more: several
             ? { xrays: read.map(r => r.file), relativeGeometry: relative.source, solved: set.solved }
@@ -185,21 +186,6 @@ const setNote = (solved: 'joint' | 'apart', source: RelativeSource): string =>
       ? ''
       : 'The X-rays do not fit that geometry: each was registered by itself.'
 
-const geometryOf = ({ geometry }: RegisterWork, i: number): string | undefined =>
-  geometry && (geometry.length === 1 ? geometry[0] : geometry[i])
-
-async function readXrays(w: RegisterWork): Promise<ReadXray[]> {
-  const given = w.geometry?.length ?? 0
-  if (given > 1 && given !== w.xrays.length)
-    throw new ArgumentError(
-      `There are ${w.xrays.length} X-rays but ${given} geometries`,
-      'Give --geometry once for all, or once for each --xray in the same order.'
-    )
-  const read: ReadXray[] = []
-  for (const [i, path] of w.xrays.entries()) read.push(await readXrayFile(path, geometryOf(w, i), w.reading))
-  return read
-}
-
 async function writeRegistration(
   registrar: Registrar,
   registration: Registration,
@@ -221,6 +207,7 @@ async function writeRegistration(
     mirrored: normalisation.mirrored,
     tube: normalisation.tube,
     geometry: where.geometry ?? 'from the X-ray',
+    ...(w.reading.sdd !== undefined && { sddMm: w.reading.sdd }),
     threads: w.threads,
     ...where.more
   }

@@ -1,7 +1,17 @@
 import { join } from 'node:path'
-import { applyRigid, distance, geometryToJson, type Vec3, XrayError } from '@raypose/core'
+import {
+  applyRigid,
+  distance,
+  EmptyXrayError,
+  FileFormatError,
+  geometryToJson,
+  type Vec3,
+  XrayError
+} from '@raypose/core'
+import type { CalibratedXray } from '@raypose/formats'
 import {
   createRegistrar,
+  ensureWritableFolder,
   type OnProgress,
   openPatient,
   type RegistrarOptions,
@@ -9,7 +19,8 @@ import {
   type TrackedFrame,
   VERSION,
   writeFileAtomic,
-  writeJsonAtomic
+  writeJsonAtomic,
+  type XraySequence
 } from '@raypose/pipeline'
 import { drawOverlay } from '../report/overlay.js'
 import { type RegisterWork, readingOf } from './register.js'
@@ -48,6 +59,8 @@ export interface TrackJson {
   readonly version: string
   readonly geometry: ReturnType<typeof geometryToJson> | null
   readonly frames: readonly FrameJson[]
+  /** Why the work ended before the last frame; null where it did not. */
+  readonly stopped: string | null
   /** Of the frames that were followed; null where none was. */
   readonly framesPerSecond: number | null
   readonly inputs: {
@@ -56,26 +69,38 @@ export interface TrackJson {
   }
 }
 
-/** Follows a patient through the frames of a fluoroscopy run; writes `track.json` and overlays of the first and the last pose. */
+/**
+ * Follows a patient through the frames of a fluoroscopy run; writes `track.json` and overlays of the first and the last pose. Where the
+ * work ends early, it writes what there is, and says why.
+ * @throws XrayError where no frame shows anything, or that is not there; FileFormatError where none can be read
+ */
 export async function trackToFolder(w: TrackWork): Promise<TrackJson> {
   const sequence = await readXraySequence(w.xray, w.geometry, w.reading)
+  const first = w.from ?? 0
+  if (first >= sequence.frames)
+    throw new XrayError(
+      `${w.xray} has ${sequence.frames} frame(s), not a frame ${first}`,
+      'Count frames from 0, with --from.'
+    )
+  const end = Math.min(sequence.frames, first + (w.count ?? sequence.frames))
+  const begin = await firstReadable(sequence, first, end)
+  await ensureWritableFolder(w.out)
   w.onProgress?.({ stage: 'Opening the patient', fraction: 0 })
   const patient = await openPatient(w.patient)
   const registrar = await createRegistrar(patient, { threads: w.threads })
+  const frames: FrameJson[] = [...begin.lost]
+  const shown: TrackedFrame[] = []
   try {
-    const first = w.from ?? 0
-    const end = Math.min(sequence.frames, first + (w.count ?? sequence.frames))
-    const start = await sequence.frame(first)
-    const tracker = registrar.track({ reading: readingOf(start, w), signal: w.signal })
-    const frames: FrameJson[] = []
-    const shown: TrackedFrame[] = []
+    const tracker = registrar.track({ reading: readingOf(begin.xray, w), signal: w.signal })
     let last: Vec3 | null = null
-    for (let index = first; index < end; index++) {
+    for (let index = begin.index; index < end; index++) {
       w.onProgress?.({
         stage: 'Following',
         fraction: (index - first) / (end - first),
         detail: `frame ${index}`
       })
+      // Lets a Ctrl-C in: nothing else here waits for the outside.
+      await new Promise(done => setImmediate(done))
       const found = await followed(index)
       if (typeof found === 'string') {
         frames.push(lostFrame(index, found))
@@ -90,14 +115,25 @@ export async function trackToFolder(w: TrackWork): Promise<TrackJson> {
     }
     async function followed(index: number): Promise<TrackedFrame | string> {
       try {
-        const xray = index === first ? start : await sequence.frame(index)
+        const xray = index === begin.index ? begin.xray : await sequence.frame(index)
         return await tracker.next(xray.image, xray.detector)
       } catch (error) {
-        // Between pulses a frame may hold nothing; the first must show something.
-        if (error instanceof XrayError && index > first) return error.message
+        // Between pulses a frame may hold nothing, and one may be damaged: the others are as good as before.
+        if (error instanceof XrayError || error instanceof FileFormatError) return error.message
         throw error
       }
     }
+    return await write(null)
+  } catch (error) {
+    // What went wrong is what the user has to know, whether or not the rest can still be written.
+    const reason = error instanceof Error ? error.message : String(error)
+    if (frames.length > begin.lost.length) await write(reason).catch(() => {})
+    throw error
+  } finally {
+    await registrar.dispose()
+  }
+
+  async function write(stopped: string | null): Promise<TrackJson> {
     for (const [k, { detector, cameraFromLps, xray }] of shown.entries()) {
       const camera = { detector, cameraFromLps: cameraFromLps! }
       const png = drawOverlay({
@@ -113,6 +149,7 @@ export async function trackToFolder(w: TrackWork): Promise<TrackJson> {
       version: VERSION,
       geometry: shown[0] ? geometryToJson(shown[0].detector, shown[0].cameraFromLps!) : null,
       frames,
+      stopped,
       framesPerSecond: quick.length > 0 ? quick.length / quick.reduce((s, f) => s + f.seconds, 0) : null,
       inputs: {
         xray: { file: sequence.file, sha256: sequence.sha256 },
@@ -121,9 +158,29 @@ export async function trackToFolder(w: TrackWork): Promise<TrackJson> {
     }
     await writeJsonAtomic(join(w.out, 'track.json'), json)
     return json
-  } finally {
-    await registrar.dispose()
   }
+}
+
+/**
+ * The first frame that shows something; those before it are lost.
+ * @throws what is wrong with the first frame, where there is none
+ */
+async function firstReadable(
+  sequence: XraySequence,
+  first: number,
+  end: number
+): Promise<{ index: number; xray: CalibratedXray; lost: FrameJson[] }> {
+  const errors: Error[] = []
+  for (let index = first; index < end; index++)
+    try {
+      const xray = await sequence.frame(index)
+      return { index, xray, lost: errors.map((e, k) => lostFrame(first + k, e.message)) }
+    } catch (error) {
+      // Anything else, as a geometry that is missing, is wrong with the file.
+      if (!(error instanceof EmptyXrayError || error instanceof FileFormatError)) throw error
+      errors.push(error)
+    }
+  throw errors[0]
 }
 
 const lostFrame = (frame: number, reason: string): FrameJson => ({

@@ -1,24 +1,25 @@
+import { cross, dot, type GeometryParts, geometryPartsFromJson, type Vec3, XrayError } from '@raypose/core'
+import { completeDetector } from '../xray/complete.js'
 import {
-  assertDetector,
-  centredDetector,
-  cross,
-  type Detector,
-  dot,
-  type Vec2,
-  type Vec3,
-  XrayError
-} from '@raypose/core'
-import { beamFromPositioner, withOptions, type Xray, type XrayOptions } from '../xray/xray.js'
-import { type DicomFile, readDicomFile } from './header.js'
+  beamFromPositioner,
+  requireGeometry,
+  withReading,
+  type Xray,
+  type XrayOptions
+} from '../xray/xray.js'
+import { type DicomHeader, readDicomFile } from './header.js'
 import { decodeFrame } from './pixels.js'
+import { detectorTags, isFluoroscopy, sourceToPatientOf } from './xray-detector.js'
+import { type XrayTags, xrayTags } from './xray-tags.js'
 
-const MODALITIES = ['XA', 'RF', 'DX', 'CR']
+const MODALITIES = ['XA', 'RF', 'DX', 'CR', 'RG']
 
 /**
- * Reads a DICOM X-ray (XA, RF, DX, CR) with what its tags say of the geometry.
+ * Reads a DICOM X-ray (XA, RF, DX, CR, RG, enhanced or not) with what its tags say of the geometry.
  *
  * Source to detector (0018,1110), source to patient (0018,1111), Imager Pixel Spacing (0018,1164), positioner angles
- * (0018,1510) and (0018,1511); the principal point, which DICOM cannot say, is taken at the image centre.
+ * (0018,1510) and (0018,1511); the principal point is the centre of the detector, of which the image may be a part.
+ * A geometry in the options goes before the tags, and completes them where it says only a part.
  * @throws XrayError for another modality, a frame that is not there, an empty image.
  * @throws FileFormatError for a truncated or damaged file; GeometryError for tags that make no detector.
  */
@@ -43,96 +44,78 @@ export async function xrayFromDicom(
   if (dataset.items('00283000').length > 0)
     notes.push(`${name} has a modality look-up table, which is not applied: stored values are taken.`)
 
+  const tags = xrayTags(dataset, frame)
+  const slope = tags.number('00281053') ?? 1
+  const intercept = tags.number('00281052') ?? 0
+  if (slope === 0)
+    throw new XrayError(
+      `${name} has the rescale slope (0028,1053) 0: every value would be the same`,
+      'Correct the tag, or remove it where the stored values are meant.'
+    )
   const stored = await decodeFrame(file, frame)
-  const { rescaleSlope, rescaleIntercept } = header
-  const data = Float32Array.from(stored, v => rescaleSlope * v + rescaleIntercept)
-  const { detector, missing } = detectorOf(file, notes)
-  const primary = dataset.number('00181510')
-  const secondary = dataset.number('00181511')
-  const radians = (deg: number) => (deg * Math.PI) / 180
-  const positioner =
-    primary === null || secondary === null
-      ? null
-      : { primary: radians(primary), secondary: radians(secondary) }
-  const mirrored = positioner ? isMirrored(dataset.texts('00200020'), positioner) : null
+  const data = Float32Array.from(stored, v => slope * v + intercept)
+  const told = toldGeometry(options)
+  const own = detectorTags(tags, header, name, told, notes)
+  const {
+    detector,
+    missing,
+    notes: overridden
+  } = completeDetector(told, own, [header.columns, header.rows], name)
+  notes.push(...overridden)
+  const positioner = positionerOf(tags)
+  const mirrored = positioner ? isMirrored(tags.texts('00200020'), positioner) : null
   if (mirrored)
     notes.push(`${name} is stored as seen from behind the detector: it has to be mirrored for registration.`)
   const xray: Xray = {
     image: { width: header.columns, height: header.rows, data },
     detector,
     missing,
-    cameraFromLps: null,
-    sourceToPatient: positive(dataset.number('00181111')),
+    cameraFromLps: told.cameraFromLps ?? null,
+    sourceToPatient: sourceToPatientOf(tags),
     positioner,
-    ...meaningOf(file),
+    ...meaningOf(header, tags, slope),
     mirrored,
     frames: header.frames,
     modality: header.modality,
     photometric: header.photometric,
     notes
   }
-  return withOptions(xray, options, name)
+  const read = withReading(xray, options, name)
+  // A size or unit that is told wrongly is told here; what only the file says may still be put right.
+  return detector && Object.keys(told).length > 0 ? requireGeometry(read, name) : read
 }
 
-const positive = (n: number | null) => (n !== null && n > 0 ? n : null)
+/** What the caller knows of the geometry. */
+const toldGeometry = ({ geometry, sdd }: XrayOptions): GeometryParts => ({
+  ...(geometry !== undefined && geometry !== null && geometryPartsFromJson(geometry)),
+  ...(sdd !== undefined && { sdd })
+})
 
-function detectorOf(file: DicomFile, notes: string[]): { detector: Detector | null; missing: string[] } {
-  const { header, dataset } = file
-  const sdd = positive(dataset.number('00181110'))
-  const pixel = detectorPixel(file, notes)
-  const missing = [
-    sdd ? '' : 'source-to-detector distance (0018,1110)',
-    pixel ? '' : 'imager pixel spacing (0018,1164)'
-  ].filter(Boolean)
-  if (!sdd || !pixel) return { detector: null, missing }
-  const detector = centredDetector(sdd, pixel, [header.columns, header.rows])
-  assertDetector(detector)
-  return { detector, missing }
-}
-
-/** Pixel size on the detector (du, dv), mm: the best tag there is, with a note for anything but the first. */
-function detectorPixel({ dataset, name, header }: DicomFile, notes: string[]): Vec2 | null {
-  const pair = (tag: string): Vec2 | null => {
-    const n = dataset.numbers(tag, 2)
-    return n && n[0] > 0 && n[1] > 0 ? [n[1], n[0]] : null
-  }
-  const imager = pair('00181164')
-  if (imager) return imager
-  const element = pair('00187022')
-  if (element) {
-    const binning = pair('0018701A') ?? [1, 1]
-    notes.push(`${name} has no imager pixel spacing: detector element spacing × binning is taken.`)
-    return [element[0] * binning[0], element[1] * binning[1]]
-  }
-  const spacing = header.pixelSpacing
-  if (!spacing || !(spacing[0] > 0 && spacing[1] > 0)) return null
-  const magnification = positive(dataset.number('00181114'))
-  const calibrated = dataset.text('00280A02') !== ''
-  if (calibrated && magnification) {
-    notes.push(
-      `${name} has only a pixel spacing calibrated in the patient: it is scaled by the magnification ${magnification}.`
-    )
-    return [spacing[0] * magnification, spacing[1] * magnification]
-  }
-  if (calibrated) {
-    notes.push(`${name} has only a pixel spacing calibrated in the patient, which is not the detector's.`)
-    return null
-  }
-  notes.push(`${name} has no imager pixel spacing: pixel spacing (0028,0030) is taken for the detector's.`)
-  return spacing
+function positionerOf(tags: XrayTags): Xray['positioner'] {
+  const primary = tags.number('00181510')
+  const secondary = tags.number('00181511')
+  const radians = (deg: number) => (deg * Math.PI) / 180
+  return primary === null || secondary === null
+    ? null
+    : { primary: radians(primary), secondary: radians(secondary) }
 }
 
 /** Pixel Intensity Relationship (0028,1040) and its sign (0028,1041), else what each kind of machine usually stores. */
-function meaningOf({ header, dataset }: DicomFile): Pick<Xray, 'intensity' | 'bright' | 'guessed'> {
-  const relation = dataset.text('00281040')
-  const sign = dataset.number('00281041')
+function meaningOf(
+  header: DicomHeader,
+  tags: XrayTags,
+  slope: number
+): Pick<Xray, 'intensity' | 'bright' | 'guessed'> {
+  const relation = tags.text('00281040')
+  // The sign is about stored values, which a negative slope turns round.
+  const sign = (tags.number('00281041') ?? 0) * Math.sign(slope)
   const guessed: ('intensity' | 'bright')[] = []
-  const isFluoroscopy = header.modality === 'XA' || header.modality === 'RF'
-  let intensity: Xray['intensity'] = isFluoroscopy && relation !== 'DISP' ? 'linear' : 'log'
+  const fluoroscopy = isFluoroscopy(header)
+  let intensity: Xray['intensity'] = fluoroscopy && relation !== 'DISP' ? 'linear' : 'log'
   if (relation === 'LIN' || relation === 'LOG') intensity = relation === 'LIN' ? 'linear' : 'log'
   else guessed.push('intensity')
   // Fluoroscopy shows bone dark, radiography bright; MONOCHROME1 shows small values bright.
-  const boneShownBright = !isFluoroscopy
+  const boneShownBright = !fluoroscopy
   const largeShownBright = header.photometric !== 'MONOCHROME1'
   let bright: Xray['bright'] = boneShownBright === largeShownBright ? 'attenuation' : 'exposure'
   // PS3.3 C.8.11.3.1.2: 1 means that small values are little beam intensity.

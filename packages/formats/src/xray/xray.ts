@@ -1,5 +1,6 @@
 import {
   type Detector,
+  EmptyXrayError,
   geometryFromJson,
   type Image,
   type Mat4,
@@ -8,6 +9,8 @@ import {
   type View,
   XrayError
 } from '@raypose/core'
+import { DISTANCE } from './complete.js'
+import { assertPlausible } from './plausible.js'
 
 /** An X-ray as read, and all that its file says about how it was taken. */
 export interface Xray {
@@ -43,8 +46,12 @@ export interface Xray {
 
 /** What the caller knows better than the file. */
 export interface XrayOptions {
-  /** Parsed geometry JSON of the contract; goes before what the file says. */
+  /**
+   * Parsed geometry JSON of the contract; goes before what the file says. It may leave out what a DICOM file says itself.
+   */
   readonly geometry?: unknown
+  /** Source-to-detector distance, mm; goes before the file and the geometry JSON. */
+  readonly sdd?: number
   readonly intensity?: 'linear' | 'log'
   readonly bright?: 'attenuation' | 'exposure'
   /** Frame of a multi-frame image, from 0. */
@@ -56,40 +63,60 @@ export type CalibratedXray = Xray & { readonly detector: Detector }
 
 const GEOMETRY_HINT =
   'Give a geometry file with --geometry: {"sddMm": 1200, "pixelMm": [0.4, 0.4], "size": [columns, rows]}.'
+/** Where that is all that a file lacks. */
+const DISTANCE_HINT = 'Give it in mm, with --sdd 1200 or in a geometry file: --geometry with {"sddMm": 1200}.'
 
-/** @throws XrayError naming what the geometry lacks, or an image size other than the geometry's. */
+/**
+ * @throws XrayError naming what the geometry lacks, or an image size other than the geometry's.
+ * @throws GeometryError for lengths that no machine has, as in another unit.
+ */
 export function requireGeometry(xray: Xray, name: string): CalibratedXray {
   const { detector, image } = xray
   if (!detector)
     throw new XrayError(
       `${name} does not say how it was taken: no ${xray.missing.join(', no ') || 'geometry'}`,
-      GEOMETRY_HINT
+      xray.missing.join() === DISTANCE ? DISTANCE_HINT : GEOMETRY_HINT
     )
   if (image.width !== detector.size[0] || image.height !== detector.size[1])
     throw new XrayError(
       `${name} is ${image.width} × ${image.height} pixels, its geometry is for ${detector.size.join(' × ')}`,
       'Give the geometry of this very image: size as columns × rows, and the pixel size that goes with it.'
     )
+  assertPlausible(detector, name)
   return { ...xray, detector }
 }
 
 /**
- * Applies what the caller knows.
- * @throws GeometryError for a geometry that is none; XrayError for an empty image, NaN, or another size.
+ * Applies what the caller knows of the values.
+ * @throws XrayError for an empty image, or NaN
  */
-export function withOptions(xray: Xray, options: XrayOptions, name: string): Xray {
+export function withReading(xray: Xray, options: XrayOptions, name: string): Xray {
   checkImage(xray.image, name)
   const told = (['intensity', 'bright'] as const).filter(k => options[k] !== undefined)
-  const known: Xray = {
+  return {
     ...xray,
     intensity: options.intensity ?? xray.intensity,
     bright: options.bright ?? xray.bright,
     guessed: xray.guessed.filter(k => !told.includes(k))
   }
+}
+
+/**
+ * Applies what the caller knows to an image whose file says nothing of how it was taken.
+ * @throws GeometryError for a geometry that is none; XrayError for an empty image, NaN, or another size.
+ */
+export function withOptions(xray: Xray, options: XrayOptions, name: string): Xray {
+  const known = withReading(xray, options, name)
   if (options.geometry === undefined || options.geometry === null) return known
   const { detector, cameraFromLps } = geometryFromJson(options.geometry)
+  const sdd = options.sdd ?? detector.sdd
   return requireGeometry(
-    { ...known, detector, missing: [], cameraFromLps: cameraFromLps ?? known.cameraFromLps },
+    {
+      ...known,
+      detector: { ...detector, sdd },
+      missing: [],
+      cameraFromLps: cameraFromLps ?? known.cameraFromLps
+    },
     name
   )
 }
@@ -107,7 +134,10 @@ function checkImage(image: Image, name: string): void {
     if (v !== first) flat = false
   }
   if (flat)
-    throw new XrayError(`${name} is empty: every pixel is ${first}`, 'Give an X-ray with something in it.')
+    throw new EmptyXrayError(
+      `${name} is empty: every pixel is ${first}`,
+      'Give an X-ray with something in it.'
+    )
 }
 
 /** The image seen from the other side: columns reversed, the principal point with them. */

@@ -1,4 +1,4 @@
-import { type CalibratedXray, readXrayBytes, type XrayOptions } from '@raypose/formats'
+import { type CalibratedXray, readXrayBytes, type XrayOptions, xrayFrames } from '@raypose/formats'
 import { sha256 } from './hash.js'
 import { readBytes, readJson } from './read-bytes.js'
 
@@ -33,14 +33,14 @@ export interface XraySequence {
   readonly sha256: string
   /**
    * @param index from 0
-   * @throws as {@link readXrayFile}; XrayError for a frame without content, as between pulses
+   * @throws as {@link readXrayFile}; EmptyXrayError for a frame without content, as between pulses
    */
   frame(index: number): Promise<CalibratedXray>
 }
 
 /**
  * Opens a multi-frame DICOM X-ray (or any single one) as a sequence; all frames have the file's geometry.
- * @throws as {@link readXrayFile}, for its first frame too
+ * @throws FileNotFoundError, FileFormatError; what is wrong with frames is told as they are read
  */
 export async function readXraySequence(
   path: string,
@@ -50,6 +50,5 @@ export async function readXraySequence(
   const geometry = geometryPath === undefined ? undefined : await readJson(geometryPath)
   const bytes = await readBytes(path)
   const frame = (index: number) => readXrayBytes(path, bytes, geometry, { ...options, frame: index })
-  const { frames } = await frame(0)
-  return { frames, file: path, sha256: sha256(bytes), frame }
+  return { frames: xrayFrames(path, bytes), file: path, sha256: sha256(bytes), frame }
 }
