@@ -148,8 +148,9 @@ export function aRegistration(): RegistrationJson {
       intensity: 'linear',
       bright: 'exposure',
       mirrored: true,
+      tube: 'behind',
       rotationDeg: 92.5,
-      settled: { intensity: 'given', bright: 'given', mirrored: 'found', rotation: 'found' },
+      settled: { intensity: 'given', bright: 'given', mirrored: 'found', tube: 'found', rotation: 'found' },
       fieldShare: 0.81,
       tried: 3
     },
