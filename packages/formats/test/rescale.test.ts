@@ -26,7 +26,10 @@ describe('values that are not known to be Hounsfield units are refused', () => {
     expect(slope.message).toMatch(/no Rescale Slope \(0028,1053\)$/)
   })
   it('one slice of the series suffices', async () => {
-    const files = seriesFiles(10, (k): Readonly<Record<string, null>> => (k === 6 ? { '00281052': null } : {}))
+    const files = seriesFiles(
+      10,
+      (k): Readonly<Record<string, null>> => (k === 6 ? { '00281052': null } : {})
+    )
     expect((await thrown(() => volumeFromSeries(files))).message).toContain('a07.dcm')
   })
   it('another unit', async () => {
