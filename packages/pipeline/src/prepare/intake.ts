@@ -8,6 +8,7 @@ import {
   VolumeError
 } from '@raypose/core'
 import { sha256 } from '../files/hash.js'
+import { asInt16 } from './int16.js'
 import type { Located } from './locate.js'
 import { orientationInWords, turnVolume } from './orientation.js'
 
@@ -88,11 +89,6 @@ export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
   const volume = fine ? resampleVolume(cropped, { spacing }) : cropped
   return { volume: asInt16(volume), notes }
 }
-
-const asInt16 = (v: Volume): Volume<Int16Array> =>
-  v.data instanceof Int16Array
-    ? (v as Volume<Int16Array>)
-    : { ...v, data: Int16Array.from(v.data, x => Math.max(-32768, Math.min(32767, Math.round(x)))) }
 
 /** Whether a point lies in the volume, or this many mm beyond its outermost voxels. */
 export const isInside = (v: Volume, p: Vec3, marginMm = 2): boolean =>
