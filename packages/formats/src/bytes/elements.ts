@@ -124,6 +124,20 @@ function toFloat(stored: ArrayLike<number>, slope: number, intercept: number): F
   return out
 }
 
+/** What air outside the field of a scanner is, HU. */
+const OUTSIDE_HU = -1024
+
+/** Puts air where a file has NaN (which tools write outside the field that was measured), and counts it. All NaN stays so. */
+export function airForNaN(data: HuArray): { data: HuArray; count: number } {
+  if (data instanceof Int16Array) return { data, count: 0 }
+  let count = 0
+  for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i])) count++
+  if (count === 0 || count === data.length) return { data, count: 0 }
+  const filled = new Float32Array(data.length)
+  for (let i = 0; i < data.length; i++) filled[i] = Number.isNaN(data[i]) ? OUTSIDE_HU : data[i]
+  return { data: toHu(filled), count }
+}
+
 /** The bytes of a typed array, little-endian. */
 export function littleEndianBytes(data: ArrayBufferView): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)

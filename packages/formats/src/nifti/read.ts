@@ -1,5 +1,5 @@
 import { column3, distance, mulMat3Vec3, type Vec3, VolumeError } from '@raypose/core'
-import { elementsFromBytes, toHu } from '../bytes/elements.js'
+import { airForNaN, elementsFromBytes, toHu } from '../bytes/elements.js'
 import { guard } from '../bytes/guard.js'
 import { gunzip, isGzip } from '../bytes/inflate.js'
 import { type LoadedVolume, volumeFromSteps } from '../volume.js'
@@ -9,8 +9,9 @@ import { type NiftiAffine, type NiftiHeader, readNiftiHeader } from './header.js
  * Reads a NIfTI-1 volume, .nii or .nii.gz, of any scalar type and either byte order, in LPS.
  *
  * The sform is taken where both forms are there; a note says so if they place a corner more than 0.1 mm apart.
+ * NaN, which tools write outside the field of a scanner, becomes −1024 HU, with a note.
  * @throws FileFormatError for a truncated or damaged file, two-file or NIfTI-2 data, time series, colour.
- * @throws VolumeError for a sheared sform, or neither form (left and right unknown).
+ * @throws VolumeError for a sheared sform, or neither form (left and right unknown); for infinite values, or NaN throughout.
  */
 export function readNifti(bytes: Uint8Array, name = 'The NIfTI file'): LoadedVolume {
   return guard(name, () => {
@@ -27,7 +28,11 @@ export function readNifti(bytes: Uint8Array, name = 'The NIfTI file'): LoadedVol
       header.littleEndian,
       name
     )
-    const data = toHu(stored, header.slope, header.intercept)
+    const { data, count } = airForNaN(toHu(stored, header.slope, header.intercept))
+    if (count > 0)
+      notes.push(
+        `${name}: ${count} of ${data.length} voxels are not a number; they are taken as outside the field: −1024 HU.`
+      )
     return { volume: volumeFromSteps(header.size, steps, origin, data, name), format: 'nifti', notes }
   })
 }

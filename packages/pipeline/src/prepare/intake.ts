@@ -8,6 +8,7 @@ import {
   VolumeError
 } from '@raypose/core'
 import { sha256 } from '../files/hash.js'
+import { assertHounsfield, withoutPadding } from './hounsfield.js'
 import { asInt16 } from './int16.js'
 import type { Located } from './locate.js'
 import { orientationInWords, turnVolume } from './orientation.js'
@@ -27,7 +28,7 @@ const THICK_MM = 3.5
 
 /**
  * Refuses a volume that cannot be a CT of a patient, before any work is done with it.
- * @throws VolumeError if it is not well formed, too small, of one value, or holds only air
+ * @throws VolumeError if it is not well formed, too small, of one value, holds only air, or values 1024 too high
  */
 export function assertCt(volume: Volume): void {
   assertVolume(volume)
@@ -39,9 +40,10 @@ export function assertCt(volume: Volume): void {
     )
   let low = Number.POSITIVE_INFINITY
   let high = Number.NEGATIVE_INFINITY
-  for (const x of volume.data) {
-    if (x < low) low = x
-    if (x > high) high = x
+  const { data } = volume
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] < low) low = data[i]
+    if (data[i] > high) high = data[i]
   }
   if (low === high)
     throw new VolumeError(`The CT is empty: every voxel is ${low} HU`, 'Export the series again.')
@@ -50,6 +52,7 @@ export function assertCt(volume: Volume): void {
       `The CT holds only air: no voxel is above ${high.toFixed(0)} HU`,
       'Check that the values are Hounsfield units (rescale slope and intercept).'
     )
+  assertHounsfield(volume)
 }
 
 /** The CT as everything after uses it: in LPS, around the anatomy, 16-bit HU. */
@@ -59,7 +62,7 @@ export interface Intake {
   readonly notes: readonly string[]
 }
 
-/** Turns, crops and, where voxels are needlessly fine, resamples a CT. */
+/** Turns and crops a CT, clears it of padding and, where voxels are needlessly fine, resamples it. */
 export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
   const c = located.isocenter
   const notes = [
@@ -70,12 +73,15 @@ export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
     `Orientation: ${orientationInWords(located.lpsFromCt)}.`
   ]
   const turned = turnVolume(ct, located.lpsFromCt)
-  const cropped = cropToBox(turned, {
-    min: [c[0] - KEEP[0], c[1] - KEEP[1], c[2] - KEEP[2]],
-    max: [c[0] + KEEP[0], c[1] + KEEP[1], c[2] + KEEP[2]]
-  })
+  const { volume: cropped, note } = withoutPadding(
+    cropToBox(turned, {
+      min: [c[0] - KEEP[0], c[1] - KEEP[1], c[2] - KEEP[2]],
+      max: [c[0] + KEEP[0], c[1] + KEEP[1], c[2] + KEEP[2]]
+    })
+  )
   if (cropped.size.some((n, a) => n !== turned.size[a]))
     notes.push(`Cropped to ${cropped.size.join(' × ')} voxels: ${KEEP.join(', ')} mm to each side.`)
+  if (note) notes.push(note)
   const spacing = cropped.spacing.map(s => (s < TOO_FINE_MM ? FINE_MM : s)) as unknown as Vec3
   const fine = cropped.spacing.some(s => s < TOO_FINE_MM)
   if (fine)
