@@ -135,18 +135,13 @@ describe('NIfTI-1', () => {
       /a\.nii has neither.*left and right/,
       /writes the orientation/
     )
-    await expectError(
-      () => readNifti(nifti(v => v.setFloat32(284, 0.2, true))),
-      VolumeError,
-      /from orthogonal/,
-      /Resample/
-    )
-    await expectError(
-      () => readNifti(nifti(v => v.setFloat32(288, Number.NaN, true))),
-      VolumeError,
-      /./,
-      /write the file again/
-    )
+    const sformAlone = (at: number, x: number) =>
+      nifti(v => {
+        v.setInt16(252, 0, true)
+        v.setFloat32(at, x, true)
+      })
+    await expectError(() => readNifti(sformAlone(284, 0.2)), VolumeError, /from orthogonal/, /Resample/)
+    await expectError(() => readNifti(sformAlone(288, Number.NaN)), VolumeError, /./, /write the file again/)
     await expectError(
       () => readNifti(nifti(v => v.setUint8(344, 0x78))),
       FileFormatError,
