@@ -261,7 +261,7 @@ describe('NRRD', () => {
       /endian/
     )
     await expectError(
-      () => readNrrd(with_('byte skip: -1')),
+      () => readNrrd(with_('byte skip: 4')),
       FileFormatError,
       /byte skip/,
       /without skipped bytes/

@@ -1,38 +1,25 @@
-import { FileFormatError, type Image, type Vec2, type Vec3 } from '@raypose/core'
-import { elementsFromBytes, type HuArray, toHu } from '../bytes/elements.js'
+import { FileFormatError, type Image, type Vec2 } from '@raypose/core'
+import { ELEMENT_BYTES, elementsFromBytes, type HuArray, toHu } from '../bytes/elements.js'
 import { guard } from '../bytes/guard.js'
 import { gunzip } from '../bytes/inflate.js'
 import { type LoadedVolume, volumeFromSteps } from '../volume.js'
+import { nrrdGrid } from './grid.js'
 import { type NrrdHeader, readNrrdHeader } from './header.js'
 
 /**
  * Reads a 3D NRRD file (raw, gzip or ascii; LPS, RAS or LAS), in LPS.
  * @throws FileFormatError for a truncated or damaged file, detached data, another encoding or space.
- * @throws VolumeError for sheared axes.
+ * @throws VolumeError for sheared axes, or where the size of voxels is not given.
  */
 export function readNrrd(bytes: Uint8Array, name = 'The NRRD file'): LoadedVolume {
   return guard(name, () => {
     const header = readNrrdHeader(bytes, name)
-    if (header.sizes.length !== 3)
-      throw new FileFormatError(
-        `${name} has ${header.sizes.length} dimensions (${header.sizes.join(' × ')}), not 3`,
-        'Give a CT volume of one number per voxel.'
-      )
+    const { size, steps, origin } = nrrdGrid(header, name)
     const notes: string[] = []
     if (!header.hasSpace || !header.directions)
       notes.push(`${name} does not say its patient orientation: its axes are taken as L, P, S.`)
     const values = readValues(bytes, header, name)
-    const [x, y, z] = header.lpsSigns
-    const lps = (v: readonly number[]): Vec3 => [x * v[0], y * v[1], z * v[2]]
-    const [i, j, k] = axisVectors(header, name)
-    const origin = lps(header.origin ?? [0, 0, 0])
-    const volume = volumeFromSteps(
-      header.sizes as unknown as Vec3,
-      [lps(i), lps(j), lps(k)],
-      origin,
-      values,
-      name
-    )
+    const volume = volumeFromSteps(size, steps, origin, values, name)
     return { volume, format: 'nrrd', notes }
   })
 }
@@ -54,28 +41,13 @@ export function readNrrdImage(
       )
     const [width, height] = header.sizes
     const values = readValues(bytes, header, name)
-    const pixel = header.directions?.slice(0, 2).map(v => Math.hypot(...v)) ?? header.spacings?.slice(0, 2)
+    const pixel =
+      header.directions?.slice(0, 2).map(v => Math.hypot(...(v ?? []))) ?? header.spacings?.slice(0, 2)
     return {
       image: { width, height, data: Float32Array.from(values) },
       pixel: pixel?.length === 2 && pixel.every(p => p > 0) ? [pixel[0], pixel[1]] : null
     }
   })
-}
-
-function axisVectors(header: NrrdHeader, name: string): readonly (readonly number[])[] {
-  const s = header.spacings ?? [1, 1, 1]
-  const v = header.directions ?? [
-    [s[0], 0, 0],
-    [0, s[1], 0],
-    [0, 0, s[2]]
-  ]
-  const three = (a: readonly number[]) => a.length === 3
-  if (v.length !== 3 || !v.every(three) || !three(header.origin ?? [0, 0, 0]))
-    throw new FileFormatError(
-      `${name}: "space directions" or "space origin" is not in three dimensions`,
-      'The header is damaged: export the file again.'
-    )
-  return v
 }
 
 function readValues(bytes: Uint8Array, header: NrrdHeader, name: string): HuArray {
@@ -94,6 +66,7 @@ function readValues(bytes: Uint8Array, header: NrrdHeader, name: string): HuArra
       )
     return toHu(numbers.slice(0, count))
   }
-  const raw = header.encoding === 'gzip' ? gunzip(body, name) : body
+  const all = header.encoding === 'gzip' ? gunzip(body, name) : body
+  const raw = header.atTheEnd ? all.subarray(-count * ELEMENT_BYTES[header.type]) : all
   return toHu(elementsFromBytes(raw, header.type, count, header.littleEndian, name))
 }
