@@ -11,6 +11,7 @@ import {
   volumeFromSeries
 } from '@raypose/formats'
 import type { OnProgress } from '../types.js'
+import { assertCtSpacing } from './ct-spacing.js'
 import { fileError, readBytes } from './read-bytes.js'
 
 export interface ReadCtOptions {
@@ -43,6 +44,7 @@ const AT_A_TIME = 8
  *
  * @throws FileNotFoundError for a path that does not exist, cannot be read, or a folder without a DICOM image
  * @throws SeriesError listing the series where it is not clear which is meant, and for slices that make no volume
+ * @throws VolumeError for voxels of a size that no CT has, which a wrong unit gives
  * @throws FileFormatError, VolumeError as the readers; CancelledError when `signal` aborts
  */
 export async function readCt(path: string, options: ReadCtOptions = {}): Promise<ReadCt> {
@@ -55,6 +57,7 @@ export async function readCt(path: string, options: ReadCtOptions = {}): Promise
   report(0)
   if (!info.isDirectory()) {
     const loaded = await readVolumeBytes(path, await readBytes(path), { signal })
+    assertCtSpacing(loaded.volume, path)
     report(1)
     return { ...loaded, path, series: null }
   }
@@ -73,6 +76,7 @@ export async function readCt(path: string, options: ReadCtOptions = {}): Promise
     signal,
     onProgress: (done, total) => report(0.5 + done / total / 2, `${total} slices`)
   })
+  assertCtSpacing(loaded.volume, path)
   const notes = [...loaded.notes]
   if (listing.series.length > 1)
     notes.push(

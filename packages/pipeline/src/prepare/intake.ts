@@ -7,6 +7,7 @@ import {
   type Volume,
   VolumeError
 } from '@raypose/core'
+import { assertCtSpacing } from '../files/ct-spacing.js'
 import { sha256 } from '../files/hash.js'
 import { assertHounsfield, withoutPadding } from './hounsfield.js'
 import { asInt16 } from './int16.js'
@@ -28,10 +29,11 @@ const THICK_MM = 3.5
 
 /**
  * Refuses a volume that cannot be a CT of a patient, before any work is done with it.
- * @throws VolumeError if it is not well formed, too small, of one value, holds only air, or values 1024 too high
+ * @throws VolumeError if it is not well formed, of voxels as no CT has, too small, of one value, holds only air, or values 1024 too high
  */
 export function assertCt(volume: Volume): void {
   assertVolume(volume)
+  assertCtSpacing(volume, 'The CT')
   const extent = volume.size.map((n, a) => n * volume.spacing[a])
   if (volume.size.some(n => n < LEAST_VOXELS) || extent.some(e => e < LEAST_MM))
     throw new VolumeError(
