@@ -34,20 +34,30 @@ export function gunzip(bytes: Uint8Array, what: string): Uint8Array {
   return out
 }
 
+/** How far from the end of its bytes a zlib stream may end where others follow it. */
+const MOST_TRAILING = 4096
+
 /**
  * Decompresses a zlib stream (RFC 1950) and checks its Adler-32.
+ * @param options `trailing`: bytes that are not the stream's may follow it, 4096 at most
  * @throws FileFormatError if it is truncated or its check sum is wrong.
  */
-export function unzlib(bytes: Uint8Array, what: string): Uint8Array {
+export function unzlib(
+  bytes: Uint8Array,
+  what: string,
+  options: { readonly trailing?: boolean } = {}
+): Uint8Array {
   const out = collect(what, sink => {
     const stream = new Unzlib(sink)
     push(stream, bytes)
   })
   const n = bytes.byteLength
-  const sum = n < 6 ? -1 : new DataView(bytes.buffer, bytes.byteOffset, n).getUint32(n - 4, false)
-  if (sum !== adler32(out))
-    throw new FileFormatError(`${what}: the zlib check sum does not match its content`, DAMAGED)
-  return out
+  const view = new DataView(bytes.buffer, bytes.byteOffset, n)
+  const sum = adler32(out)
+  // The library does not tell where the stream ended: its sum is looked for from the end of the bytes.
+  const least = Math.max(2, options.trailing ? n - 4 - MOST_TRAILING : n - 4)
+  for (let at = n - 4; at >= least; at--) if (view.getUint32(at, false) === sum) return out
+  throw new FileFormatError(`${what}: the zlib check sum does not match its content`, DAMAGED)
 }
 
 /** gzip without a time stamp, so that equal content gives equal files. */

@@ -9,6 +9,8 @@ export interface NrrdHeader {
   readonly littleEndian: boolean
   readonly encoding: 'raw' | 'gzip' | 'ascii'
   readonly dataOffset: number
+  /** Another file that holds the voxels, as the header names it; null where they follow. */
+  readonly dataFile: string | null
   /** Multiplies file coordinates to give LPS. */
   readonly lpsSigns: Vec3
   /** Whether the file says which way is left. */
@@ -77,11 +79,6 @@ export function readNrrdHeader(bytes: Uint8Array, name: string): NrrdHeader {
       throw new FileFormatError(`${name} has no "${key}" in its NRRD header`, 'Write the file again.')
     return v
   }
-  if (fields.has('data file') || fields.has('datafile'))
-    throw new FileFormatError(
-      `${name} keeps its voxels in another file (${fields.get('data file') ?? fields.get('datafile')})`,
-      'Write header and data in one file: .nrrd, not .nhdr.'
-    )
   const encodingName = need('encoding').toLowerCase()
   const encoding = ENCODINGS[encodingName]
   if (!encoding)
@@ -129,6 +126,7 @@ export function readNrrdHeader(bytes: Uint8Array, name: string): NrrdHeader {
     littleEndian: endian !== 'big',
     encoding,
     dataOffset,
+    dataFile: fields.get('data file') ?? fields.get('datafile') ?? null,
     atTheEnd,
     lpsSigns: space === undefined ? [1, 1, 1] : SPACES[space],
     hasSpace: space !== undefined,
@@ -185,6 +183,8 @@ function readFields(bytes: Uint8Array, name: string): { fields: Map<string, stri
     if (!line.startsWith('#') && colon > 0 && !line.slice(0, colon).includes(':='))
       fields.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 2).trim())
   }
+  // A header that is a file of its own may end with it.
+  if (fields.has('data file') || fields.has('datafile')) return { fields, dataOffset: bytes.length }
   throw new FileFormatError(
     `${name}: the NRRD header does not end with an empty line`,
     'The file is truncated, or is a detached header (.nhdr): write header and data in one .nrrd file.'
