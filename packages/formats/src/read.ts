@@ -1,6 +1,6 @@
 import { FileFormatError } from '@raypose/core'
 import { guard, guardAsync } from './bytes/guard.js'
-import { gunzip, isGzip } from './bytes/inflate.js'
+import { gunzipInPieces, isGzip } from './bytes/inflate.js'
 import { looksLikeDicom } from './dicom/dataset.js'
 import { readDicomFile } from './dicom/header.js'
 import { type SeriesOptions, volumeFromSeries } from './dicom/volume.js'
@@ -44,7 +44,7 @@ export function readVolumeBytes(
       )
     }
     if (isGzip(bytes)) {
-      const content = gunzip(bytes, name)
+      const content = await gunzipInPieces(bytes, name, options.signal)
       if (looksLikeNifti(content)) return readNifti(content, name)
       if (looksLikeNrrd(content)) return readNrrd(content, name)
       if (looksLikeMetaImage(content)) return readMha(content, name)

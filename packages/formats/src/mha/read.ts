@@ -1,5 +1,5 @@
 import { FileFormatError, type Vec3, VolumeError } from '@raypose/core'
-import { ELEMENT_BYTES, type ElementType, elementsFromBytes, type HuArray, toHu } from '../bytes/elements.js'
+import { ELEMENT_BYTES, type ElementType, type HuArray, huFromBytes } from '../bytes/elements.js'
 import { guard } from '../bytes/guard.js'
 import { unzlib } from '../bytes/inflate.js'
 import { siblingName } from '../bytes/sibling.js'
@@ -121,7 +121,7 @@ export function readMetaImage(bytes: Uint8Array, name: string, detached?: Uint8A
   if (/^false$/i.test(fields.get('BinaryData') ?? ''))
     throw new FileFormatError(`${name} holds its voxels as text`, 'Write it with binary data.')
   const littleEndian = !isTrue('BinaryDataByteOrderMSB', 'ElementByteOrderMSB')
-  const values = toHu(elementsFromBytes(raw, type, count, littleEndian, name))
+  const values = huFromBytes(raw, type, count, littleEndian, name)
   return { size, spacing, offset: numbers(offsetKey, dims, Array(dims).fill(0)), axes, values, notes }
 }
 

@@ -1,5 +1,5 @@
 import { column3, type Vec3 } from '@raypose/core'
-import { airForNaN, elementsFromBytes, toHu } from '../bytes/elements.js'
+import { airForNaN, huFromBytes } from '../bytes/elements.js'
 import { guard } from '../bytes/guard.js'
 import { gunzip, isGzip } from '../bytes/inflate.js'
 import { type LoadedVolume, volumeFromSteps } from '../volume.js'
@@ -22,14 +22,16 @@ export function readNifti(bytes: Uint8Array, name = 'The NIfTI file'): LoadedVol
     const affine = chooseForm(header, name, notes)
     const { steps, origin } = lpsMillimetres(affine, header.mmPerUnit)
     const [ni, nj, nk] = header.size
-    const stored = elementsFromBytes(
+    const hu = huFromBytes(
       raw.subarray(header.dataOffset),
       header.type,
       ni * nj * nk,
       header.littleEndian,
-      name
+      name,
+      header.slope,
+      header.intercept
     )
-    const { data, count } = airForNaN(toHu(stored, header.slope, header.intercept))
+    const { data, count } = airForNaN(hu)
     if (count > 0)
       notes.push(
         `${name}: ${count} of ${data.length} voxels are not a number; they are taken as outside the field: −1024 HU.`

@@ -1,5 +1,5 @@
 import { FileFormatError, type Image, type Vec2 } from '@raypose/core'
-import { ELEMENT_BYTES, elementsFromBytes, type HuArray, toHu } from '../bytes/elements.js'
+import { ELEMENT_BYTES, type HuArray, huFromBytes, toHu } from '../bytes/elements.js'
 import { guard } from '../bytes/guard.js'
 import { gunzip } from '../bytes/inflate.js'
 import { siblingName } from '../bytes/sibling.js'
@@ -81,7 +81,7 @@ function readValues(body: Uint8Array, header: NrrdHeader, name: string): HuArray
   }
   const all = header.encoding === 'gzip' ? gunzip(body, name) : body
   const raw = header.atTheEnd ? all.subarray(-count * ELEMENT_BYTES[header.type]) : all
-  return toHu(elementsFromBytes(raw, header.type, count, header.littleEndian, name))
+  return huFromBytes(raw, header.type, count, header.littleEndian, name)
 }
 
 /** The file beside a .nhdr that holds its voxels; null where they follow the header. @throws FileFormatError */
