@@ -1,6 +1,7 @@
+export * from './dicom/choose.js'
 export type { Dataset } from './dicom/dataset.js'
 export { type DicomFile, type DicomHeader, type NamedBytes, readDicomFile } from './dicom/header.js'
-export * from './dicom/pixels.js'
+export { decodeFrame, type StoredPixels } from './dicom/pixels.js'
 export * from './dicom/series.js'
 export { type PixelCoding, TRANSFER_SYNTAXES, type TransferSyntax } from './dicom/transfer-syntax.js'
 export * from './dicom/volume.js'

@@ -147,7 +147,7 @@ it.skipIf(!hasCommand('gdcmconv') || !hasCommand('dcmcrle'))(
       bytes: k % 2 ? encode(s.bytes, 'gdcmconv', ['--j2k']) : encode(s.bytes, 'dcmcrle', [])
     }))
     const read = await volumeFromSeries(coded)
-    expect(read.volume.data).toEqual(volume.data)
+    expect(read.volume.data).toEqual(volume.data.map(x => Math.max(-1024, x)))
   }
 )
 

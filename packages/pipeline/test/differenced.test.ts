@@ -49,7 +49,7 @@ async function errorsWith(wrong: Wrong) {
   const eye = { detector, turn: 0 }
   const pose = poseFrom(observer, detections, eye, [], observer.weightsFor(null))
   const look = { eye, detections, pose } as unknown as Look
-  const after = await differenced(observer, look, drr => drr.data)
+  const after = await differenced(observer, look, drr => [drr.data])
   const of = (m: Mat4) => poseErrors(detector, m, truth, landmarks).tre
   return { before: of(pose.cameraFromLps), after: of(after.pose!.cameraFromLps) }
 }

@@ -128,7 +128,7 @@ describe('the initial pose', () => {
   })
 
   it('of a plain picture is found at the first look, with hypotheses, covariances and a report', async () => {
-    const found = await initialPose(patient, shoot(truth), PAPER_DETECTOR, READING)
+    const found = await initialPose(patient, shoot(truth), PAPER_DETECTOR, { ...READING, tube: 'front' })
     expect(found.accepted).toBe(true)
     expect(distanceOf(found, truth)).toBeLessThan(SUCCESS)
     expect(found.normalisation.tried).toBe(1)
@@ -218,6 +218,7 @@ describe('the initial pose', () => {
     const pose = turned(90)
     const told = await initialPose(patient, shoot(pose), PAPER_DETECTOR, {
       ...READING,
+      tube: 'front',
       rotation: 90 * DEGREE
     })
     expect(told.normalisation.settled.rotation).toBe('given')

@@ -1,5 +1,5 @@
 import { ArgumentError, DEGREE } from '@raypose/core'
-import type { Normalisation, RelativeSource, SimilarityName, XrayReading } from '@raypose/pipeline'
+import type { Normalisation, RelativeSource, SimilarityName, TubeSide, XrayReading } from '@raypose/pipeline'
 import type { Command } from 'commander'
 import { oneOf, wholeNumber } from '../arguments.js'
 import { chances, expectedError } from '../report/assessment-words.js'
@@ -20,6 +20,7 @@ interface RegisterCommandOptions extends CommonOptions {
   readonly intensity?: 'linear' | 'log'
   readonly bright?: 'attenuation' | 'exposure'
   readonly orientation?: Pick<XrayReading, 'rotation' | 'mirrored'>
+  readonly tube?: TubeSide
   readonly evenIfUnlikely?: boolean
   readonly frame?: number
   readonly threads?: number
@@ -66,6 +67,11 @@ export function addRegisterCommand(program: Command): void {
       'auto, or degrees that the picture is turned clockwise from head-up, with m if it is mirrored: 0, 90, 180m (default: auto)',
       orientation
     )
+    .option(
+      '--tube <side>',
+      'where the X-ray tube stands: front, or behind the patient (beneath the table); found where left out',
+      oneOf('--tube', ['front', 'behind'] as const)
+    )
     .option('--even-if-unlikely', 'leave with exit code 0 although the pose is rejected')
     .option('--frame <n>', 'frame of a multi-frame image, from 0', wholeNumber('--frame', 0, '0'))
     .option('--threads <n>', 'threads of the network (default: 2)', wholeNumber('--threads', 1, '2'))
@@ -96,6 +102,7 @@ async function register(
     similarity: o.similarity,
     threads: o.threads,
     orientation: o.orientation,
+    tube: o.tube,
     reading: {
       ...(o.intensity && { intensity: o.intensity }),
       ...(o.bright && { bright: o.bright }),
@@ -160,6 +167,7 @@ function pictureInWords(n: Normalisation): string {
     `${n.intensity === 'log' ? 'line integrals' : 'detector readings'}${found('intensity')}`,
     `bright is ${n.bright}${found('bright')}`,
     `${n.mirrored ? 'mirrored' : 'not mirrored'}${found('mirrored')}`,
+    `tube ${n.tube === 'front' ? 'in front' : 'behind'}${found('tube')}`,
     `head ${fixed(n.rotationDeg, 0)}° from the top`,
     `${fixed(100 * n.fieldShare, 0)} % exposed`
   ].join(', ')

@@ -1,4 +1,4 @@
-import type { XrayReading } from '@raypose/pipeline'
+import type { TubeSide, XrayReading } from '@raypose/pipeline'
 import type { Command } from 'commander'
 import { oneOf, wholeNumber } from '../arguments.js'
 import { fixed, millimetres, plural } from '../report/format.js'
@@ -16,6 +16,7 @@ interface TrackCommandOptions extends CommonOptions {
   readonly intensity?: 'linear' | 'log'
   readonly bright?: 'attenuation' | 'exposure'
   readonly orientation?: Pick<XrayReading, 'rotation' | 'mirrored'>
+  readonly tube?: TubeSide
   readonly from?: number
   readonly count?: number
   readonly threads?: number
@@ -40,6 +41,11 @@ export function addTrackCommand(program: Command): void {
       oneOf('--bright', ['attenuation', 'exposure'] as const)
     )
     .option('--orientation <how>', 'auto, or degrees clockwise from head-up, as for register', orientation)
+    .option(
+      '--tube <side>',
+      'front or behind, as for register',
+      oneOf('--tube', ['front', 'behind'] as const)
+    )
     .option('--from <n>', 'first frame, from 0 (default: 0)', wholeNumber('--from', 0, '0'))
     .option('--count <n>', 'how many frames (default: all)', wholeNumber('--count', 1, '30'))
     .option('--threads <n>', 'threads of the network (default: 2)', wholeNumber('--threads', 1, '2'))
@@ -64,6 +70,7 @@ async function track(o: TrackCommandOptions, { signal, progress }: CommandContex
     geometry: o.geometry,
     out: o.out,
     orientation: o.orientation,
+    tube: o.tube,
     from: o.from,
     count: o.count,
     threads: o.threads,

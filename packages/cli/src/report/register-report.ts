@@ -107,6 +107,7 @@ function pictureFacts({ normalisation: n, initialConfidence: c }: RegistrationJs
     ['values', `${n.intensity === 'log' ? 'line integrals' : 'detector readings'}, ${how('intensity')}`],
     ['bright is', `${n.bright}, ${how('bright')}`],
     ['mirrored', `${n.mirrored ? 'yes' : 'no'}, ${how('mirrored')}`],
+    ['tube', `${n.tube === 'front' ? 'in front of' : 'behind'} the patient, ${how('tube')}`],
     ['head points', `${fixed(n.rotationDeg, 1)}° clockwise from the top, ${how('rotation')}`],
     ['exposed field', `${fixed(100 * n.fieldShare, 0)} % of the picture`],
     ['ways tried', n.tried],

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { ArgumentError } from '@raypose/core'
-import type { CalibratedXray, XrayOptions } from '@raypose/formats'
+import { beamFromPositioner, type CalibratedXray, type XrayOptions } from '@raypose/formats'
 import {
   createRegistrar,
   type Normalisation,
@@ -15,6 +15,7 @@ import {
   readXrayFile,
   registrationJson,
   relativeGeometry,
+  type TubeSide,
   writeFileAtomic,
   writeJsonAtomic,
   type XrayReading
@@ -35,6 +36,8 @@ export interface RegisterWork extends RegistrarOptions {
   readonly reading: Omit<XrayOptions, 'geometry'>
   /** Which way round the picture is; found where left out. */
   readonly orientation?: Pick<XrayReading, 'rotation' | 'mirrored'>
+  /** Side of the patient that the tube stands on; found where left out. */
+  readonly tube?: TubeSide
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
 }
@@ -65,6 +68,9 @@ function findings(n: Normalisation): string[] {
   return [
     ...keys.map(k => FOUND[k](n)),
     ...(n.mirrored ? ['The picture is stored as seen from the other side; its columns were reversed.'] : []),
+    ...(n.tube === 'behind' && n.settled.tube === 'found'
+      ? ['The X-ray was taken from behind the patient (the tube beneath the table).']
+      : []),
     ...(Math.abs(n.rotationDeg) > TURNED
       ? [`The patient's head points ${Math.round(n.rotationDeg)}° clockwise from the top of the picture.`]
       : [])
@@ -72,7 +78,7 @@ function findings(n: Normalisation): string[] {
 }
 
 /** What the file and the user say of the picture; what the file only suggests is tried first. */
-export function readingOf(xray: CalibratedXray, w: Pick<RegisterWork, 'orientation'>): XrayReading {
+export function readingOf(xray: CalibratedXray, w: Pick<RegisterWork, 'orientation' | 'tube'>): XrayReading {
   const told = (key: 'intensity' | 'bright') => !xray.guessed.includes(key)
   return {
     ...(told('intensity') && { intensity: xray.intensity }),
@@ -80,8 +86,20 @@ export function readingOf(xray: CalibratedXray, w: Pick<RegisterWork, 'orientati
     ...(xray.mirrored !== null && { mirrored: xray.mirrored }),
     ...(xray.sourceToPatient !== null && { sourceToPatient: xray.sourceToPatient }),
     ...w.orientation,
-    guess: { intensity: xray.intensity, bright: xray.bright }
+    ...(w.tube && { tube: w.tube }),
+    guess: { intensity: xray.intensity, bright: xray.bright, tube: likelyTube(xray) }
   }
+}
+
+/** Beams flatter than this (cosine to anterior-posterior) are lateral ones. */
+const LATERAL = 0.2
+
+/** Where the positioner's angles have the tube; they are tried first, no more: tables of angles are wrong for other patient positions. */
+function likelyTube({ positioner }: Pick<CalibratedXray, 'positioner'>): TubeSide | undefined {
+  if (!positioner) return undefined
+  const towardsFront = -beamFromPositioner(positioner.primary, positioner.secondary)[1]
+  if (Math.abs(towardsFront) < LATERAL) return undefined
+  return towardsFront > 0 ? 'behind' : 'front'
 }
 
 export interface RegisteredXray {
@@ -189,6 +207,7 @@ async function writeRegistration(
     intensity: normalisation.intensity,
     bright: normalisation.bright,
     mirrored: normalisation.mirrored,
+    tube: normalisation.tube,
     geometry: where.geometry ?? 'from the X-ray',
     threads: w.threads,
     ...where.more

@@ -17,7 +17,7 @@ import { projectAll } from './registration-overlay.js'
 
 export interface TrackWork
   extends Pick<RegistrarOptions, 'threads'>,
-    Pick<RegisterWork, 'patient' | 'orientation' | 'reading' | 'out'> {
+    Pick<RegisterWork, 'patient' | 'orientation' | 'tube' | 'reading' | 'out'> {
   readonly xray: string
   readonly geometry?: string
   /** Frames to follow: the first, and how many; default all. */

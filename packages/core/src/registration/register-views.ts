@@ -98,11 +98,17 @@ export interface ViewsResult {
   readonly levels: readonly ViewsLevelResult[]
 }
 
-/** Gradients, patch by patch; patches that do not fit count less. @param patch side, pixels @param outlier see `PatchCorrelationOptions` */
+/**
+ * Gradients, patch by patch; patches that do not fit count less.
+ * @param patch side, pixels; of a smaller image the largest that fits
+ * @param outlier see `PatchCorrelationOptions`
+ */
 export const gradientPatches =
   (patch: number, outlier: number): DifferentiableSimilarityFactory =>
-  (fixed, options) =>
-    patchCorrelation(fixed, { ...options, patch, outlier })
+  (fixed, options) => {
+    const largest = 2 * Math.floor(Math.min(fixed.width, fixed.height) / 2)
+    return patchCorrelation(fixed, { ...options, patch: Math.min(patch, largest), outlier })
+  }
 
 /**
  * The default pyramid, for line integrals of a pelvis. The first level only sorts starts; with two dozen of them
@@ -243,9 +249,14 @@ interface PreparedView {
   measureAt(pose: Mat4): Measure
 }
 
+/** A small field keeps so many pixels along its shorter side at every level: fewer tell nothing. */
+const LEAST_PIXELS = 10
+
 function prepareView(view: RegistrationView, level: ViewsLevel, task: ViewsRegistration): PreparedView {
   const { sdd, pixel } = view.detector
-  const binning = Math.max(1, Math.round((level.pixelMm * sdd) / LEVEL_SDD / Math.max(...pixel)))
+  const wanted = Math.round((level.pixelMm * sdd) / LEVEL_SDD / Math.max(...pixel))
+  const most = Math.floor(Math.min(view.image.width, view.image.height) / LEAST_PIXELS)
+  const binning = Math.max(1, Math.min(wanted, most))
   const detector = binnedDetector(view.detector, binning)
   assertDetector(detector)
   const { fixed, weights } = binWeighted(view.image, view.weights, binning)

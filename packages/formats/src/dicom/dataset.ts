@@ -1,6 +1,14 @@
 import { FileFormatError, type Vec3 } from '@raypose/core'
 import { guard } from '../bytes/guard.js'
-import { type CodedParts, type Elements, itemsOf, type Place, parseElements } from './parse.js'
+import {
+  type CodedParts,
+  type Elements,
+  itemsOf,
+  type Place,
+  parseElements,
+  readableElements
+} from './parse.js'
+import { looksLikeDicom } from './preamble.js'
 
 /** Typed reading of the elements of a DICOM data set. Tags are eight hexadecimal digits: '00280010'. */
 export interface Dataset {
@@ -20,25 +28,32 @@ export interface Dataset {
   coded(tag: string): CodedParts | null
 }
 
-/** Whether bytes carry the DICOM preamble. */
-export const looksLikeDicom = (bytes: Uint8Array): boolean =>
-  bytes.length > 132 && String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM'
+export interface ParsedDicom {
+  readonly meta: Dataset
+  readonly dataset: Dataset
+  /** UID of the transfer syntax; guessed where the file has no meta group. */
+  readonly syntax: string
+}
 
 /**
- * Parses a DICOM Part 10 file, up to and including its pixel data.
+ * Parses a DICOM file, with or without its preamble, up to and including its pixel data.
  * @throws FileFormatError if it is not one, or is truncated or damaged.
  */
-export function parseDicom(bytes: Uint8Array, name: string): { meta: Dataset; dataset: Dataset } {
+export function parseDicom(bytes: Uint8Array, name: string): ParsedDicom {
   if (!looksLikeDicom(bytes))
     throw new FileFormatError(
       `${name} is not a DICOM file: it has no "DICM" at byte 128`,
       'Give DICOM Part 10 files, as exported by a PACS or scanner.'
     )
   return guard(name, () => {
-    const { meta, elements } = parseElements(bytes, name)
-    return { meta: datasetOf(meta, name), dataset: datasetOf(elements, name) }
+    const { meta, elements, syntax } = parseElements(bytes, name)
+    return { meta: datasetOf(meta, name), dataset: datasetOf(elements, name), syntax }
   })
 }
+
+/** As much as can be read of a damaged DICOM file, to tell what it was. */
+export const peekDicom = (bytes: Uint8Array, name: string): Dataset =>
+  datasetOf(readableElements(bytes, name), name)
 
 /** Binary numbers among the elements that are asked for here; implicit files leave the representation out. */
 const BINARY: Readonly<Record<string, string>> = {
@@ -49,6 +64,8 @@ const BINARY: Readonly<Record<string, string>> = {
   '00280101': 'US',
   '00280102': 'US',
   '00280103': 'US',
+  '00280120': 'US',
+  '00280121': 'US',
   '00281041': 'SS'
 }
 

@@ -1,5 +1,5 @@
 import { FileFormatError, type Vec2, type Vec3 } from '@raypose/core'
-import { type Dataset, parseDicom, vec3 } from './dataset.js'
+import { type Dataset, type ParsedDicom, parseDicom, vec3 } from './dataset.js'
 import { type TransferSyntax, transferSyntaxOf } from './transfer-syntax.js'
 
 /** A file by its name (for messages) and its content. */
@@ -53,15 +53,26 @@ export interface DicomFile {
 }
 
 /**
- * Parses one DICOM Part 10 file; pixels stay coded.
+ * Parses one DICOM file; pixels stay coded.
  * @throws FileFormatError if it is not DICOM, is damaged, is no image, or has an unknown transfer syntax.
  */
 export function readDicomFile(bytes: Uint8Array, name = 'The DICOM file'): DicomFile {
-  const { meta, dataset } = parseDicom(bytes, name)
-  return { name, header: headerOf(meta, dataset, name), dataset }
+  return dicomImage(parseDicom(bytes, name), name)
 }
 
-function headerOf(meta: Dataset, d: Dataset, name: string): DicomHeader {
+const MEDIA_DIRECTORY = '1.2.840.10008.1.3.10'
+
+/** The image of a parsed file. @throws FileFormatError as {@link readDicomFile}. */
+export function dicomImage({ meta, dataset, syntax }: ParsedDicom, name: string): DicomFile {
+  if (meta.text('00020002') === MEDIA_DIRECTORY)
+    throw new FileFormatError(
+      `${name} is a DICOMDIR, the table of contents of a medium, and holds no image`,
+      'Give the folder that it lies in.'
+    )
+  return { name, header: headerOf(syntax, dataset, name), dataset }
+}
+
+function headerOf(syntax: string, d: Dataset, name: string): DicomHeader {
   const whole = (tag: string, what: string): number => {
     const n = d.number(tag)
     if (n === null || !Number.isInteger(n) || n <= 0)
@@ -85,7 +96,7 @@ function headerOf(meta: Dataset, d: Dataset, name: string): DicomHeader {
       'Convert it to 8, 16 or 32 bits per pixel.'
     )
   return {
-    transferSyntax: transferSyntaxOf(meta.text('00020010'), name),
+    transferSyntax: transferSyntaxOf(syntax, name),
     sopClassUid: d.text('00080016'),
     sopInstanceUid: d.text('00080018'),
     patient: d.text('00100020') || d.text('00100010'),

@@ -1,6 +1,7 @@
 import { FileFormatError } from '@raypose/core'
 import { Inflate } from 'fflate'
 import { concatBytes } from '../bytes/elements.js'
+import { bareSyntaxOf, hasPreamble } from './preamble.js'
 
 /**
  * The elements of a DICOM data set as places in its bytes; values are read on demand. Source: DICOM PS3.5 section 7.
@@ -54,30 +55,57 @@ const damaged = (what: string, reason: string) =>
   new FileFormatError(`${what}: ${reason}`, 'The file is truncated or damaged: copy or export it again.')
 
 /**
- * Finds the elements of a Part 10 file up to its pixel data.
+ * Finds the elements of a DICOM file up to its pixel data.
  * @throws FileFormatError if it ends inside an element, or is no DICOM.
  */
-export function parseElements(bytes: Uint8Array, what: string): { meta: Elements; elements: Elements } {
+export function parseElements(
+  bytes: Uint8Array,
+  what: string
+): { meta: Elements; elements: Elements; syntax: string } {
+  const { meta, body, at, syntax } = opened(bytes, what)
+  const { places } = readDataset(body, at, body.bytes.length, 0, false)
+  return { meta, elements: { ...body, places }, syntax }
+}
+
+/** The elements of a damaged file as far as they can be read; none where not even its start can. */
+export function readableElements(bytes: Uint8Array, what: string): Elements {
+  const places = new Map<string, Place>()
+  let body = readerOf(bytes, true, true, what)
+  try {
+    const file = opened(bytes, what)
+    body = file.body
+    readDataset(body, file.at, body.bytes.length, 0, false, places)
+  } catch {
+    // What was found up to here is what is asked for.
+  }
+  return { ...body, places }
+}
+
+/** The meta group, and where and how the data set is to be read. */
+function opened(
+  bytes: Uint8Array,
+  what: string
+): { meta: Elements; body: Reader; at: number; syntax: string } {
   const meta = readerOf(bytes, true, true, what)
   const metaPlaces = new Map<string, Place>()
-  let at = 132
+  let at = hasPreamble(bytes) ? 132 : 0
   // The group's own length is not asked: some writers get it wrong.
   while (at + 4 <= bytes.length && meta.view.getUint16(at, true) === 2)
     at = readElement(meta, at, bytes.length, metaPlaces, 0)
   const uid = metaPlaces.get('00020010')
-  if (!uid) throw damaged(what, 'it does not say its transfer syntax (0002,0010)')
-  const syntax = String.fromCharCode(...bytes.subarray(uid.start, uid.start + uid.length))
-    .replaceAll('\0', '')
-    .trim()
+  if (!uid && at > 0) throw damaged(what, 'it does not say its transfer syntax (0002,0010)')
+  const syntax = uid
+    ? String.fromCharCode(...bytes.subarray(uid.start, uid.start + uid.length))
+        .replaceAll('\0', '')
+        .trim()
+    : bareSyntaxOf(bytes)
   const explicit = syntax !== '1.2.840.10008.1.2'
   const littleEndian = syntax !== '1.2.840.10008.1.2.2'
   const body =
     syntax === '1.2.840.10008.1.2.1.99'
       ? readerOf(inflateRaw(bytes.subarray(at), what), explicit, littleEndian, what)
       : readerOf(bytes, explicit, littleEndian, what)
-  const start = body.bytes === bytes ? at : 0
-  const { places } = readDataset(body, start, body.bytes.length, 0, false)
-  return { meta: { ...meta, places: metaPlaces }, elements: { ...body, places } }
+  return { meta: { ...meta, places: metaPlaces }, body, at: body.bytes === bytes ? at : 0, syntax }
 }
 
 const readerOf = (bytes: Uint8Array, explicit: boolean, littleEndian: boolean, what: string): Reader => ({
@@ -108,9 +136,9 @@ function readDataset(
   at: number,
   end: number,
   depth: number,
-  delimited: boolean
+  delimited: boolean,
+  places = new Map<string, Place>()
 ): { places: Map<string, Place>; next: number } {
-  const places = new Map<string, Place>()
   while (at < end) {
     if (delimited && tagAt(r, at, end) === ITEM_END) return { places, next: at + 8 }
     at = readElement(r, at, end, places, depth)
@@ -164,7 +192,11 @@ function readElement(r: Reader, at: number, end: number, places: Map<string, Pla
 /** Items of a sequence whose length is known, read when asked for. */
 export function itemsOf(e: Elements, place: Place, what: string): readonly Elements[] {
   if (place.items) return place.items
-  const r = readerOf(e.bytes, e.explicit, e.littleEndian, what)
+  // As of undefined length: of unknown kind, hence in implicit little endian.
+  const r =
+    place.vr === 'UN'
+      ? readerOf(e.bytes, false, true, what)
+      : readerOf(e.bytes, e.explicit, e.littleEndian, what)
   return readItems(r, place.start, place.start + place.length, 0, false).items
 }
 

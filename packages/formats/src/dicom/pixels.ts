@@ -6,6 +6,7 @@ import type { DicomFile } from './header.js'
 import { decodeLosslessJpeg } from './jpeg/lossless.js'
 import { readJpegMarkers } from './jpeg/markers.js'
 import { decodeSequentialJpeg } from './jpeg/sequential.js'
+import { type PaddingRange, paddedPixels, paddingOf } from './padding.js'
 import { type CodedParts, PIXEL_DATA } from './parse.js'
 import { decodeRle } from './rle.js'
 
@@ -19,7 +20,21 @@ const TRUNCATED = 'The file is truncated or damaged: copy or export it again.'
  * @param frame counted from 0
  * @throws FileFormatError for truncated or damaged pixel data, colour, or a size other than the header's.
  */
-export function decodeFrame(file: DicomFile, frame = 0): Promise<StoredPixels> {
+export async function decodeFrame(file: DicomFile, frame = 0): Promise<StoredPixels> {
+  return (await decode(file, frame, null)).stored
+}
+
+/** Stored values of a frame, and which of its pixels are padding (1); null where none is. */
+export interface PaddedFrame {
+  readonly stored: StoredPixels
+  readonly padded: Uint8Array | null
+}
+
+/** As {@link decodeFrame}, with the pixels told apart that Pixel Padding Value (0028,0120) says are none. */
+export const decodePaddedFrame = (file: DicomFile, frame = 0): Promise<PaddedFrame> =>
+  decode(file, frame, paddingOf(file))
+
+function decode(file: DicomFile, frame: number, padding: PaddingRange | null): Promise<PaddedFrame> {
   return guardAsync(file.name, async () => {
     const { header, name } = file
     if (header.samplesPerPixel !== 1)
@@ -40,7 +55,10 @@ export function decodeFrame(file: DicomFile, frame = 0): Promise<StoredPixels> {
       isCoded && coded
         ? await codedFrame(file, frameOf(file, coded, frame))
         : nativeFrame(file, native ?? new Uint8Array(), frame)
-    return maskUnusedBits(pixels, header.bitsStored, header.highBit, header.signed)
+    // Padding is looked for before and after: scanners write values for it that the stored bits cannot hold.
+    const raw = padding && pixels.slice()
+    const stored = maskUnusedBits(pixels, header.bitsStored, header.highBit, header.signed)
+    return { stored, padded: padding && raw && paddedPixels(raw, stored, header.bitsStored, padding) }
   })
 }
 

@@ -1,9 +1,14 @@
-import { FileFormatError, FileNotFoundError, RayposeError, SeriesError } from '@raypose/core'
-import { looksLikeDicom } from './dataset.js'
-import { type DicomFile, type NamedBytes, readDicomFile } from './header.js'
+import { RayposeError } from '@raypose/core'
+import { type Dataset, type ParsedDicom, parseDicom, peekDicom } from './dataset.js'
+import { type DicomFile, dicomImage, type NamedBytes } from './header.js'
+import { PIXEL_DATA } from './parse.js'
+import { hasPreamble, looksLikeDicom } from './preamble.js'
+import { type Reconstruction, reconstructionsOf } from './reconstructions.js'
 
 /** One series out of a folder. */
 export interface SeriesInfo {
+  /** The UID; with #1, #2, … behind it where several reconstructions are filed under one. */
+  readonly id: string
   readonly seriesUid: string
   readonly studyUid: string
   readonly description: string
@@ -14,6 +19,8 @@ export interface SeriesInfo {
   readonly columns: number
   readonly rows: number
   readonly sliceThickness: number | null
+  /** What tells it from others of the same UID: acquisition, kernel, kV; '' where there are none. */
+  readonly reconstruction: string
   readonly files: readonly DicomFile[]
 }
 
@@ -23,10 +30,19 @@ export interface SeriesListing {
   readonly series: readonly SeriesInfo[]
   /** Names of files that are not DICOM. */
   readonly notDicom: readonly string[]
-  /** Names of DICOM files that carry no image (directories, reports, structure sets). */
+  /** Names of DICOM files that carry no image (directories, reports, structure sets, waveforms, raw data). */
   readonly notImages: readonly string[]
-  /** DICOM images that cannot be read, and why. */
-  readonly unreadable: readonly { readonly name: string; readonly error: RayposeError }[]
+  readonly unreadable: readonly UnreadableFile[]
+}
+
+/** A DICOM image that cannot be read, and why. */
+export interface UnreadableFile {
+  readonly name: string
+  readonly error: RayposeError
+  /** The series that it says it is of; null where not even that can be read. */
+  readonly seriesUid: string | null
+  /** False where it says that it is something else. */
+  readonly mayBeCt: boolean
 }
 
 /** Sorts files into series. Never throws for a single file: what cannot be used is listed. */
@@ -34,30 +50,46 @@ export function groupSeries(files: readonly NamedBytes[]): SeriesListing {
   const groups = new Map<string, DicomFile[]>()
   const notDicom: string[] = []
   const notImages: string[] = []
-  const unreadable: { name: string; error: RayposeError }[] = []
+  const unreadable: UnreadableFile[] = []
   for (const { name, bytes } of files) {
     if (!looksLikeDicom(bytes)) {
       notDicom.push(name)
       continue
     }
     try {
-      const file = readDicomFile(bytes, name)
+      const parsed = parseDicom(bytes, name)
+      if (isNoImage(parsed)) {
+        notImages.push(name)
+        continue
+      }
+      const file = dicomImage(parsed, name)
       const group = groups.get(file.header.seriesUid)
       if (group) group.push(file)
       else groups.set(file.header.seriesUid, [file])
     } catch (error) {
       if (!(error instanceof RayposeError)) throw error
-      if (isWithoutImage(bytes)) notImages.push(name)
-      else unreadable.push({ name, error })
+      const seen = peekDicom(bytes, name)
+      const storageClass = storageClassOf(bytes) || seen.text('00080016')
+      if (isOfNoImageClass(storageClass)) notImages.push(name)
+      // Without a preamble, a file whose first bytes pass for an element may be anything.
+      else if (!hasPreamble(bytes) && storageClass === '') notDicom.push(name)
+      else unreadable.push(unreadableFile(name, error, seen, storageClass))
     }
   }
-  const series = [...groups.values()].map(infoOf).sort(bySeriesNumber)
+  const series = [...groups.values()].flatMap(infosOf).sort(bySeriesNumber)
   return { series, notDicom, notImages, unreadable }
 }
 
-function infoOf(files: readonly DicomFile[]): SeriesInfo {
+/** One series, or several where overlapping reconstructions share its UID. */
+function infosOf(files: readonly DicomFile[]): SeriesInfo[] {
+  const parts = reconstructionsOf(files)
+  return parts.map((part, k) => infoOf(part, parts.length > 1 ? `#${k + 1}` : ''))
+}
+
+function infoOf({ files, what }: Reconstruction, suffix: string): SeriesInfo {
   const { header } = files[0]
   return {
+    id: header.seriesUid + suffix,
     seriesUid: header.seriesUid,
     studyUid: header.studyUid,
     description: header.seriesDescription,
@@ -67,62 +99,43 @@ function infoOf(files: readonly DicomFile[]): SeriesInfo {
     columns: header.columns,
     rows: header.rows,
     sliceThickness: header.sliceThickness,
+    reconstruction: what,
     files
   }
 }
 
 const bySeriesNumber = (a: SeriesInfo, b: SeriesInfo) =>
   (a.seriesNumber ?? Number.POSITIVE_INFINITY) - (b.seriesNumber ?? Number.POSITIVE_INFINITY) ||
-  (a.seriesUid < b.seriesUid ? -1 : 1)
-
-/**
- * The CT series to work with: the one named, or the only one there is.
- * @param seriesUid UID, or its end where that is unique
- * @throws FileNotFoundError where there is no DICOM at all; FileFormatError naming an unreadable file.
- * @throws SeriesError listing the series where several could be meant or the one named is not there.
- */
-export function chooseSeries(listing: SeriesListing, seriesUid?: string): SeriesInfo {
-  const { series, unreadable, notDicom } = listing
-  if (unreadable.length > 0)
-    throw new FileFormatError(
-      `${unreadable[0].error.message}${unreadable.length > 1 ? ` (and ${unreadable.length - 1} more files)` : ''}`,
-      unreadable[0].error.hint,
-      { cause: unreadable[0].error }
-    )
-  if (series.length === 0)
-    throw new FileNotFoundError(
-      `There is no DICOM image among the files (${notDicom.length} of another kind)`,
-      'Give the folder of a DICOM CT series, or a .nii.gz, .nrrd or .mha file.'
-    )
-  const list = series.map(describeSeries).join('; ')
-  if (seriesUid !== undefined) {
-    const found = series.filter(s => s.seriesUid.endsWith(seriesUid))
-    if (found.length === 1) return found[0]
-    throw new SeriesError(
-      `${found.length === 0 ? 'No series has' : `${found.length} series have`} a UID ending in ${seriesUid}: there are ${list}`,
-      'Give one of these UIDs.'
-    )
-  }
-  const ct = series.filter(s => s.modality === 'CT')
-  if (ct.length === 1) return ct[0]
-  // A single series of another modality goes on to the error that names it.
-  if (series.length === 1) return series[0]
-  throw new SeriesError(
-    ct.length === 0
-      ? `None of the ${series.length} series is a CT: ${list}`
-      : `There are ${ct.length} CT series: ${list}`,
-    'Name one by its series UID.'
-  )
-}
+  (a.id < b.id ? -1 : 1)
 
 /** One line about a series for people. */
 export const describeSeries = (s: SeriesInfo): string =>
-  `${s.seriesUid} (${s.modality} "${s.description}", ${s.count} images of ${s.columns} × ${s.rows})`
+  `${s.id} (${s.modality} "${s.description}", ${s.count} ${s.count === 1 ? 'image' : 'images'} of ${s.columns} × ${s.rows})${s.reconstruction ? ` [${s.reconstruction}]` : ''}`
 
-/** A well-formed DICOM file of a class that has no pixels. */
-function isWithoutImage(bytes: Uint8Array): boolean {
-  return NO_IMAGE_CLASSES.some(uid => storageClassOf(bytes).startsWith(uid))
+/** What can still be told of a file that cannot be read. */
+function unreadableFile(
+  name: string,
+  error: RayposeError,
+  seen: Dataset,
+  storageClass: string
+): UnreadableFile {
+  const modality = seen.text('00080060')
+  const mayBeCt = modality ? modality === 'CT' : storageClass === '' || CT_CLASSES.includes(storageClass)
+  return { name, error, seriesUid: seen.text('0020000E') || null, mayBeCt }
 }
+
+/** CT Image, Enhanced CT Image, Legacy Converted Enhanced CT Image Storage. */
+const CT_CLASSES = ['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.2.1', '1.2.840.10008.5.1.4.1.1.2.2']
+
+/** Neither pixels nor rows: vendors keep their own data in series too. A CT image without them is cut off. */
+function isNoImage({ meta, dataset }: ParsedDicom): boolean {
+  const storageClass = dataset.text('00080016') || meta.text('00020002')
+  const hasPixels = dataset.bytes(PIXEL_DATA) !== null || dataset.coded(PIXEL_DATA) !== null
+  return !hasPixels && dataset.number('00280010') === null && !CT_CLASSES.includes(storageClass)
+}
+
+const isOfNoImageClass = (storageClass: string): boolean =>
+  NO_IMAGE_CLASSES.some(uid => storageClass.startsWith(uid))
 
 /** Media directory, structured reports, presentation states, RT structures and plans, encapsulated documents. */
 const NO_IMAGE_CLASSES = [
@@ -137,7 +150,7 @@ const NO_IMAGE_CLASSES = [
 
 /** Media Storage SOP Class UID (0002,0002), straight from the file's meta group: explicit, little-endian, near the start. */
 function storageClassOf(bytes: Uint8Array): string {
-  const head = new TextDecoder('latin1').decode(bytes.subarray(132, 1024))
+  const head = new TextDecoder('latin1').decode(bytes.subarray(0, 1024))
   const at = head.indexOf('\x02\x00\x02\x00UI')
   if (at < 0) return ''
   const length = head.charCodeAt(at + 6) + 256 * head.charCodeAt(at + 7)

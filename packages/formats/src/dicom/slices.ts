@@ -1,6 +1,7 @@
 import { type Vec2, type Vec3, VolumeError } from '@raypose/core'
 import type { Dataset } from './dataset.js'
 import { type DicomFile, orientationOf, spacingOf } from './header.js'
+import { type Rescale, rescaleOf } from './rescale.js'
 
 /** One plane of a series: a single-frame file, or one frame of an enhanced multi-frame file. */
 export interface Slice {
@@ -13,46 +14,68 @@ export interface Slice {
   readonly position: Vec3
   /** Between columns and between rows, mm. */
   readonly spacing: Vec2
-  readonly slope: number
-  readonly intercept: number
+  readonly rescale: Rescale
 }
 
-const isLocalizer = (imageType: readonly string[]) => imageType.some(t => t.toUpperCase() === 'LOCALIZER')
+const isOfType = (plane: Plane, type: string) => plane.imageType.some(t => t.toUpperCase() === type)
+
+export const isLocalizer = (plane: Plane): boolean => isOfType(plane, 'LOCALIZER')
+
+/** Secondary Capture Image Storage and its multi-frame kinds. */
+export const isSecondaryCapture = ({ header }: DicomFile): boolean =>
+  /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.7(\.|$)/.test(header.sopClassUid)
+
+/** A page that scanners put beside the slices (dose report, screen shot): it is nowhere in the patient. */
+function isPage(file: DicomFile, plane: Plane): boolean {
+  if (isOfType(plane, 'SCREEN SAVE') || isSecondaryCapture(file))
+    return !(plane.orientation && plane.position && plane.spacing)
+  // Resampled slices are SECONDARY too: one that has lost part of its geometry only is missed, not passed over.
+  return isOfType(plane, 'SECONDARY') && !plane.orientation && !plane.position
+}
 
 /**
- * The planes that files hold. Localizers are left out, with a note.
- * @throws VolumeError for a plane without orientation, position or spacing.
+ * The planes that files hold. Localizers and pages without a place in the patient are left out, with a note.
+ * @throws VolumeError for a plane without orientation, position or spacing, or whose values are not known to be HU.
  */
 export function slicesOf(files: readonly DicomFile[], notes: string[]): Slice[] {
   const slices: Slice[] = []
   const localizers: string[] = []
-  for (const file of files) {
-    const planes = file.header.frames > 1 || hasFunctionalGroups(file) ? framesOf(file) : [singleOf(file)]
-    for (const plane of planes)
-      if (isLocalizer(plane.imageType)) localizers.push(plane.label)
+  const pages: string[] = []
+  for (const file of files)
+    for (const plane of planesOf(file))
+      if (isLocalizer(plane)) localizers.push(plane.label)
+      else if (isPage(file, plane)) pages.push(plane.label)
       else slices.push(complete(file, plane))
-  }
   if (localizers.length > 0)
     notes.push(`${localizers.length} localizer image(s) left out: ${listed(localizers)}.`)
+  if (pages.length > 0)
+    notes.push(
+      `${pages.length} secondary image(s) without a place in the patient left out: ${listed(pages)}.`
+    )
   return slices
 }
+
+/** The planes of a file as its headers give them, complete or not. @throws VolumeError for frames that do not add up. */
+export const planesOf = (file: DicomFile): Plane[] =>
+  file.header.frames > 1 || hasFunctionalGroups(file) ? framesOf(file) : [singleOf(file)]
 
 /** At most five names, and how many more. */
 export const listed = (names: readonly string[]): string =>
   names.length <= 5 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`
 
-interface Plane {
+/** A plane as its headers give it. */
+export interface Plane {
   readonly frame: number
   readonly label: string
   readonly imageType: readonly string[]
   readonly orientation: { readonly row: Vec3; readonly column: Vec3 } | null
   readonly position: Vec3 | null
   readonly spacing: Vec2 | null
-  readonly slope: number
-  readonly intercept: number
+  /** Data sets that may give its rescaling, the nearest first. */
+  readonly rescaling: readonly Dataset[]
 }
 
-function singleOf({ header, name }: DicomFile): Plane {
+function singleOf({ header, dataset, name }: DicomFile): Plane {
   return {
     frame: 0,
     label: name,
@@ -60,8 +83,7 @@ function singleOf({ header, name }: DicomFile): Plane {
     orientation: header.orientation,
     position: header.position,
     spacing: header.pixelSpacing,
-    slope: header.rescaleSlope,
-    intercept: header.rescaleIntercept
+    rescaling: [dataset]
   }
 }
 
@@ -78,7 +100,9 @@ function complete(file: DicomFile, plane: Plane): Slice {
       'Give original axial slices, not screen captures or reports; leave such files out.'
     )
   }
-  return { ...plane, file, row: orientation.row, column: orientation.column, position, spacing }
+  const { frame, label, rescaling } = plane
+  const { row, column } = orientation
+  return { file, frame, label, row, column, position, spacing, rescale: rescaleOf(rescaling, label) }
 }
 
 const SHARED_GROUPS = '52009229'
@@ -111,8 +135,7 @@ function framesOf(file: DicomFile): Plane[] {
       orientation: orientation ? orientationOf(orientation) : null,
       position: position ? [position[0], position[1], position[2]] : null,
       spacing: measures ? spacingOf(measures) : null,
-      slope: transform?.number('00281053') ?? 1,
-      intercept: transform?.number('00281052') ?? 0
+      rescaling: transform ? [transform, dataset] : [dataset]
     }
   })
 }

@@ -12,6 +12,7 @@ import {
 } from '@raypose/core'
 import { SHEAR_TOLERANCE } from '../volume.js'
 import { listed, type Slice } from './slices.js'
+import { judgeSpacing } from './spacing.js'
 
 /** Slices in order along their normal, checked to be one regular stack. */
 export interface Stack {
@@ -19,11 +20,6 @@ export interface Stack {
   /** LPS step from one slice to the next, mm; along +row × column. */
   readonly step: Vec3
 }
-
-/** Gaps may differ by this part of their median: positions are rounded in headers, to 0.1 mm by some scanners. */
-const GAP_TOLERANCE = 0.1
-/** No slice may stand further than this part of the spacing from its place on the regular grid. */
-const PLACE_TOLERANCE = 0.1
 
 /**
  * Sorts slices along their normal and checks that they are one volume.
@@ -111,35 +107,24 @@ function checkDoubled(placed: readonly Placed[]): void {
 }
 
 function checkGaps(placed: readonly Placed[]): void {
-  const gaps = placed.slice(1).map((p, i) => p.s - placed[i].s)
-  const usual = [...gaps].sort((a, b) => a - b)[Math.floor((gaps.length - 1) / 2)]
-  const missing: string[] = []
-  const uneven: string[] = []
-  for (const [i, gap] of gaps.entries()) {
-    if (Math.abs(gap - usual) <= GAP_TOLERANCE * usual) continue
-    const text = `${gap.toFixed(3)} mm between ${where(placed[i])} and ${where(placed[i + 1])}`
-    const times = Math.round(gap / usual)
-    const isWhole = times >= 2 && Math.abs(gap - times * usual) <= GAP_TOLERANCE * usual
-    if (isWhole) missing.push(`${times - 1} missing: ${text}`)
-    else uneven.push(text)
-  }
+  const { usual, missing, uneven, astray } = judgeSpacing(placed.map(p => p.s))
+  const between = (i: number) =>
+    `${(placed[i + 1].s - placed[i].s).toFixed(3)} mm between ${where(placed[i])} and ${where(placed[i + 1])}`
   const hint = 'Export the complete series again, or resample it to one slice spacing.'
   if (uneven.length > 0)
     throw new SeriesError(
-      `The slices are unevenly spaced: ${usual.toFixed(3)} mm apart elsewhere, but ${listed(uneven)}`,
+      `The slices are unevenly spaced: ${usual.toFixed(3)} mm apart elsewhere, but ${listed(uneven.map(between))}`,
       hint
     )
   if (missing.length > 0)
     throw new SeriesError(
-      `Slices are missing where they are ${usual.toFixed(3)} mm apart elsewhere; ${listed(missing)}`,
+      `Slices are missing where they are ${usual.toFixed(3)} mm apart elsewhere; ${listed(missing.map(m => `${m.count} missing: ${between(m.behind)}`))}`,
       hint
     )
-  const n = placed.length - 1
-  const mean = (placed[n].s - placed[0].s) / n
-  const astray = placed.filter((p, i) => Math.abs(p.s - placed[0].s - i * mean) > PLACE_TOLERANCE * mean)
+  const gaps = placed.slice(1).map((p, i) => p.s - placed[i].s)
   if (astray.length > 0)
     throw new SeriesError(
-      `The slices are unevenly spaced: the gaps drift between ${Math.min(...gaps).toFixed(3)} and ${Math.max(...gaps).toFixed(3)} mm, so that ${listed(astray.map(where))} stand(s) off a regular grid`,
+      `The slices are unevenly spaced: the gaps drift between ${Math.min(...gaps).toFixed(3)} and ${Math.max(...gaps).toFixed(3)} mm, so that ${listed(astray.map(i => where(placed[i])))} stand(s) off a regular grid`,
       hint
     )
 }

@@ -15,7 +15,7 @@ import { assertCtSpacing } from './ct-spacing.js'
 import { fileError, readBytes } from './read-bytes.js'
 
 export interface ReadCtOptions {
-  /** UID of the series to take out of a folder that holds several, or the end of one. */
+  /** UID of the series to take out of a folder that holds several, or the end of one; `UID#2` where the list says so. */
   readonly series?: string
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
@@ -77,10 +77,10 @@ export async function readCt(path: string, options: ReadCtOptions = {}): Promise
     onProgress: (done, total) => report(0.5 + done / total / 2, `${total} slices`)
   })
   assertCtSpacing(loaded.volume, path)
-  const notes = [...loaded.notes]
+  const notes = [...chosen.notes, ...loaded.notes]
   if (listing.series.length > 1)
     notes.push(
-      `${path} holds ${listing.series.length} series; this one was taken: ${description || seriesUid}.`
+      `${path} holds ${listing.series.length} series; this one was taken: ${description || chosen.id}.`
     )
   return { ...loaded, notes, path, series: { seriesUid, studyUid, description, seriesNumber, count } }
 }

@@ -39,6 +39,7 @@ import {
 } from '@raypose/core'
 import type { DetectedLandmark } from '../types.js'
 import { heldByLandmarks } from './held-by-landmarks.js'
+import type { TubeSide } from './initial/from-behind.js'
 import { fittingBest, loosened, type SearchedPose, UNSURE, widePoses } from './wide-search.js'
 
 /**
@@ -136,6 +137,8 @@ export interface RefinedXray {
   readonly certainty?: number
   /** This camera from the first X-ray's. */
   readonly cameraFromFirst?: Mat4
+  /** Side of the patient that its tube stands on, where that is known. */
+  readonly tube?: TubeSide
 }
 
 /** A refinement with the X-rays as it took them, to be judged by (see `registrationEvidence`). */
@@ -175,7 +178,7 @@ export function refineViews(
   }
   const certainty = Math.max(...xrays.map(x => x.certainty ?? 1))
   const unsure = certainty < UNSURE
-  const searched = unsure ? widePoses(views, hypotheses, centre, certainty, where) : undefined
+  const searched = unsure ? widePoses(views, hypotheses, centre, certainty, where, xrays[0].tube) : undefined
   const begin =
     searched && searched.length > 0 ? searched.slice(0, BEGIN).map(c => c.cameraFromLps) : hypotheses
   if (begin.length === 0)

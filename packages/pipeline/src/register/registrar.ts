@@ -12,6 +12,7 @@ import { createDetector } from '@raypose/network'
 import { landmarkWeights, type Patient } from '../patient/bundle.js'
 import type { OnProgress, Registration } from '../types.js'
 import { type Circumstances, unrefinedAssessment } from './assessment/assess.js'
+import { fromTheFront } from './initial/from-behind.js'
 import { type InitialPosePatient, initialPose, normaliseXray } from './initial/initial-pose.js'
 import { type InitialPose, PLAIN_READING, type XrayReading } from './initial/types.js'
 import { prepareRefinement } from './refine.js'
@@ -121,7 +122,11 @@ export async function createRegistrar(patient: Patient, options: RegistrarOption
     renderer,
     landmarks: patient.landmarks,
     names: patient.manifest.landmarks.map(l => l.name),
-    weightsFor: pose => landmarkWeights(patient, pose ? viewFromPose(pose, patient.isocenter) : undefined),
+    weightsFor: pose =>
+      landmarkWeights(
+        patient,
+        pose ? viewFromPose(fromTheFront(pose as Mat4), patient.isocenter) : undefined
+      ),
     isocenter: patient.isocenter,
     trained: patient.detector,
     drrRounds: options.drrRounds ?? (keepsToPaper(patient) ? 0 : undefined)
@@ -139,7 +144,10 @@ export async function createRegistrar(patient: Patient, options: RegistrarOption
       initial,
       ...plain,
       cameraFromFirst,
-      circumstances: { initialRefused: initial.accepted ? null : initial.confidence.reason }
+      circumstances: {
+        initialRefused: initial.accepted ? null : initial.confidence.reason,
+        beam: { sourceToDetector: detector.sdd, sourceToPatient: reading?.sourceToPatient }
+      }
     }
   }
 
@@ -207,7 +215,8 @@ const asXray = ({ image, detector, initial, cameraFromFirst }: Looked): LinkedXr
   hypotheses: initial.hypotheses.map(h => h.cameraFromLps),
   landmarks: initial.detections,
   certainty: initial.confidence.value,
-  cameraFromFirst
+  cameraFromFirst,
+  tube: initial.normalisation.settled.tube === 'given' ? initial.normalisation.tube : undefined
 })
 
 type Task = Parameters<typeof solveDefault>[3]

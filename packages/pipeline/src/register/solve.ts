@@ -16,6 +16,7 @@ import type { DetectedLandmark } from '../types.js'
 import { type Assessment, assess, type Circumstances } from './assessment/assess.js'
 import { registrationEvidence } from './assessment/evidence.js'
 import { COVARIANCE_SCALE } from './assessment/status-model.js'
+import type { TubeSide } from './initial/from-behind.js'
 import {
   type RefinedXray,
   type Refinement,
@@ -153,6 +154,7 @@ export interface LinkedXray {
   readonly hypotheses: readonly Mat4[]
   readonly landmarks: readonly DetectedLandmark[]
   readonly certainty?: number
+  readonly tube?: TubeSide
   readonly cameraFromFirst?: Mat4
 }
 
@@ -184,7 +186,8 @@ export function solveLoosely(
 export const merged = (all: readonly Circumstances[]): Circumstances => ({
   // One X-ray that shows the patient carries another that hardly does.
   initialRefused: all.every(c => c.initialRefused) ? (all[0]?.initialRefused ?? null) : null,
-  objections: all.flatMap(c => c.objections ?? [])
+  objections: all.flatMap(c => c.objections ?? []),
+  beam: all[0]?.beam
 })
 
 /** The pose of the first camera from that of another. */

@@ -16,13 +16,14 @@ import {
   type ViewsRegistration,
   type ViewsResult
 } from '@raypose/core'
+import type { TubeSide } from './initial/from-behind.js'
 
 /** Landmarks less sure than this of their pose do not say alone where to begin. */
 export const UNSURE = 0.85
 
 /**
  * C-arm positions about an anatomy's middle, so close together that one of them lies within reach of the coarsest level: the patient
- * head-up, seen from the front, as wide as the views that a network learns.
+ * head-up, seen from the front, as wide as the views that a network learns. From behind they are the same, half a turn on.
  */
 const GRID: ViewGrid = {
   alpha: { from: -10 * DEGREE, to: 10 * DEGREE, count: 2 },
@@ -70,6 +71,7 @@ export interface SearchedPose {
  * @param hypotheses cameraFromLps of the first view that the landmarks allow; may be none
  * @param centre the anatomy's middle, LPS mm
  * @param certainty probability that the landmarks' pose is right, 0 to 1
+ * @param tube side of the patient that the first view's tube stands on; both are searched where it is not known
  * @returns where they ended, best first, similarities at 3.2 mm; only poses from which the anatomy is in the picture
  */
 export function widePoses(
@@ -77,7 +79,8 @@ export function widePoses(
   hypotheses: readonly Mat4[],
   centre: Vec3,
   certainty: number,
-  task: Pick<ViewsRegistration, 'renderer' | 'coverage' | 'signal'>
+  task: Pick<ViewsRegistration, 'renderer' | 'coverage' | 'signal'>,
+  tube?: TubeSide
 ): SearchedPose[] {
   const solve = (starts: readonly Mat4[], level: ViewsLevel): SearchedPose[] => {
     if (starts.length === 0) return []
@@ -94,7 +97,7 @@ export function widePoses(
   }
   const posesOf = (found: readonly SearchedPose[]) => found.map(c => c.cameraFromLps)
   const [middle, fine] = DECIDING
-  const sorted = solve(wideViews(centre, views[0].detector), SORTING)
+  const sorted = solve(wideViews(centre, views[0].detector, tube), SORTING)
   const searched = solve(posesOf(sorted), middle)
   return solve(posesOf([...solve(hypotheses, middle), ...searched]), fine)
 }
@@ -115,9 +118,12 @@ function plausible(pose: Mat4, centre: Vec3, detector: Detector): boolean {
 }
 
 /** The grid's cameras; the C-arm's proportions are the paper's. */
-function wideViews(centre: Vec3, { sdd }: Detector): Mat4[] {
+function wideViews(centre: Vec3, { sdd }: Detector, tube?: TubeSide): Mat4[] {
   const distance = (PAPER_SOURCE_TO_ISOCENTER / 1200) * sdd
-  return gridViews(GRID).map(view => poseFromView(view, centre, distance))
+  const front = gridViews(GRID)
+  const behind = front.map(view => ({ ...view, gamma: view.gamma + Math.PI }))
+  const views = tube === 'front' ? front : tube === 'behind' ? behind : [...front, ...behind]
+  return views.map(view => poseFromView(view, centre, distance))
 }
 
 /** What decides in the end: every patch as it is. */

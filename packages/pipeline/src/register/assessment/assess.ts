@@ -1,4 +1,5 @@
 import { covarianceInDegrees, type ErrorEllipsoid, errorEllipsoid, type Vec3 } from '@raypose/core'
+import { alongTheBeam, type BeamGeometry } from './along-the-beam.js'
 import type { Judged, RegistrationEvidence } from './evidence.js'
 import { STATUS_LIMITS, statusProbabilities } from './status-model.js'
 
@@ -32,6 +33,8 @@ export interface Circumstances {
   readonly initialRefused?: string | null
   /** Anything that alone forbids to use the pose. */
   readonly objections?: readonly string[]
+  /** Distances of the first X-ray. */
+  readonly beam?: BeamGeometry
 }
 
 /** No pose is accepted that is more than 10 mm off with a greater chance than this. */
@@ -49,18 +52,25 @@ const LEAST_USABLE = 0.03
 export function assess(
   { evidence, covariance, cameraFromLps, expectedTreMm }: Judged,
   centre: Vec3,
-  { initialRefused = null, objections = [] }: Circumstances = {}
+  { initialRefused = null, objections = [], beam }: Circumstances = {}
 ): Assessment {
   const p = statusProbabilities(evidence)
-  const fatal = [...objections, ...impossible(evidence, covariance !== null)]
+  const along = alongTheBeam(
+    depthOf(centre, cameraFromLps),
+    beam ?? { sourceToDetector: Number.POSITIVE_INFINITY }
+  )
+  const fatal = [...objections, ...along.fatal, ...impossible(evidence, covariance !== null)]
   const failure = fatal.length > 0 ? 1 : p.failure
   const gross = fatal.length > 0 ? 1 : p.treAbove10mm
-  const acceptable = failure < STATUS_LIMITS.accept && gross < MOST_OFF && !initialRefused
+  const acceptable =
+    failure < STATUS_LIMITS.accept && gross < MOST_OFF && !initialRefused && along.doubts.length === 0
   const status = failure >= STATUS_LIMITS.reject ? 'rejected' : acceptable ? 'accepted' : 'doubtful'
   return {
     status,
     reasons: [
       ...fatal,
+      ...along.doubts,
+      ...along.remarks,
       ...(status === 'accepted' ? [] : doubts(evidence)),
       ...(initialRefused ? [initialRefused] : []),
       summary(evidence, expectedTreMm ?? evidence.expectedTreMm)
@@ -74,6 +84,8 @@ export function assess(
     evidence
   }
 }
+
+const depthOf = ([x, y, z]: Vec3, m: readonly number[]): number => m[8] * x + m[9] * y + m[10] * z + m[11]
 
 /** Of a pose that was not compared with the picture: nothing speaks for it but its landmarks. */
 export const unrefinedAssessment = (initial: {

@@ -87,16 +87,22 @@ export function normaliseXray(
     : { image: plain, detector }
 }
 
-function normalisationOf({ picture, pose, eye }: Look, reading: XrayReading, tried: number): Normalisation {
+function normalisationOf(
+  { picture, pose, eye, tube }: Look,
+  reading: XrayReading,
+  tried: number
+): Normalisation {
   const settled = (known: unknown) => (known === undefined ? 'found' : 'given')
   const turn = eye.turn + (pose ? pictureRotation(pose.cameraFromLps) : 0)
   return {
     ...picture.encoding,
+    tube,
     rotationDeg: Math.atan2(Math.sin(turn), Math.cos(turn)) / DEGREE,
     settled: {
       intensity: settled(reading.intensity),
       bright: settled(reading.bright),
       mirrored: settled(reading.mirrored),
+      tube: settled(reading.tube),
       rotation: settled(reading.rotation)
     },
     fieldShare: picture.fieldShare,

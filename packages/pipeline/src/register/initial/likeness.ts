@@ -1,15 +1,17 @@
 import { noiseVariance, percentiles } from '@raypose/core'
-import { atContrast, signalOf, withNoiseOf } from '../ideal-image.js'
+import { atContrast, noisy, signalOf } from '../ideal-image.js'
 import type { Likeness } from './differenced.js'
 import { fieldOf } from './evidence.js'
 import type { Look } from './look.js'
 import { lookAt } from './picture.js'
 
+/** Draws of the noise in each round: the first pose is corrected roughly, the last one as well as can be. */
+const DRAWS = [1, 3] as const
 /** Share of the field below which the open beam is taken to be, as in `takePicture`. */
 const OPEN = [0.002] as const
 
 /**
- * DRRs as the X-ray of a look would show them: at its contrast, in its own noise, within its field. What a network gets wrong depends on all
+ * DRRs as the X-ray of a look would show them: at its contrast, in its noise, within its field. What a network gets wrong depends on all
  * three; a clean DRR tells only what it gets wrong on clean DRRs.
  */
 export function likenessOf({ picture, eye }: Pick<Look, 'picture' | 'eye'>): Likeness {
@@ -17,11 +19,14 @@ export function likenessOf({ picture, eye }: Pick<Look, 'picture' | 'eye'>): Lik
   const { data: variance } = noiseVariance(seen)
   const field = fieldMask(picture, eye)
   const signal = signalOf(seen, variance, field)
-  return drr => {
-    const { data } = withNoiseOf(seen, atContrast(drr, signal, field), variance)
-    if (!field) return data
-    const [open] = percentiles(data, OPEN, field)
-    return data.map((x, i) => (field[i] ? x : open))
+  return (drr, round) => {
+    const plain = atContrast(drr, signal, field)
+    return Array.from({ length: DRAWS[Math.min(round, DRAWS.length - 1)] }, (_, draw) => {
+      const { data } = noisy(plain, variance, 1 + draw + 7 * round)
+      if (!field) return data
+      const [open] = percentiles(data, OPEN, field)
+      return data.map((x, i) => (field[i] ? x : open))
+    })
   }
 }
 

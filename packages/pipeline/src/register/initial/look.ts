@@ -1,9 +1,13 @@
 import {
+  DEGREE,
   type Detection,
   type Image,
   type LandmarkPose,
+  type Mat4,
+  PAPER_SOURCE_TO_ISOCENTER,
   PoseError,
   poseFromLandmarks,
+  poseFromView,
   type Renderer,
   type Vec3
 } from '@raypose/core'
@@ -11,6 +15,7 @@ import type { Detector as LandmarkDetector } from '@raypose/network'
 import { judge } from './confidence.js'
 import { CONFIDENT, fieldOf, landmarkEvidence } from './evidence.js'
 import type { Eye } from './eye.js'
+import { seenFromBehind, type TubeSide } from './from-behind.js'
 import { lookAt, type Picture } from './picture.js'
 import { detailSimilarity } from './similarity.js'
 import type { PoseConfidence } from './types.js'
@@ -33,6 +38,7 @@ export interface Observer {
 export interface Look {
   readonly picture: Picture
   readonly eye: Eye
+  readonly tube: TubeSide
   readonly detections: readonly Detection[]
   /** In the eye's frame. */
   readonly pose: LandmarkPose | null
@@ -46,8 +52,22 @@ const INLIER = 9.6
 const SCALE_START = 19.2
 const SCALE_END = 4
 
-/** Detects, computes the pose, and judges it. */
-export async function look(observer: Observer, picture: Picture, eye: Eye): Promise<Look> {
+/** C-arm orbits that a pose is begun from where the tube is behind the patient; those of a tube in front are `poseFromLandmarks`' own. */
+const ORBITS_BEHIND = [180, 150, 210]
+
+/** The network as it is to be shown a picture. */
+export const networkFor = (
+  { network }: Pick<Observer, 'network'>,
+  { eye, tube }: Pick<Look, 'eye' | 'tube'>
+): Observer['network'] => (tube === 'behind' ? seenFromBehind(network, eye.detector.size) : network)
+
+/** Detects, computes the pose, and judges it. @param tube on which side of the patient it is taken to stand */
+export async function look(
+  observer: Observer,
+  picture: Picture,
+  eye: Eye,
+  tube: TubeSide = 'front'
+): Promise<Look> {
   const { spent } = observer
   let mark = performance.now()
   const lap = (part: keyof typeof spent) => {
@@ -57,13 +77,13 @@ export async function look(observer: Observer, picture: Picture, eye: Eye): Prom
   }
   const seen = lookAt(picture, eye)
   lap('normalise')
-  const [detections] = await observer.network.detect([seen.data])
+  const [detections] = await networkFor(observer, { eye, tube }).detect([seen.data])
   lap('detect')
-  const pose = poseOf(observer, detections, eye)
+  const pose = poseOf(observer, detections, eye, tube)
   lap('pose')
   const confidence = judge(pose && evidenceOf(observer, picture, eye, seen, detections, pose))
   lap('verify')
-  return { picture, eye, detections, pose, confidence }
+  return { picture, eye, tube, detections, pose, confidence }
 }
 
 function evidenceOf(
@@ -81,12 +101,17 @@ function evidenceOf(
 }
 
 /** Two passes where the weights depend on the view: the first pose says which view it is. */
-function poseOf(observer: Observer, detections: readonly Detection[], eye: Eye): LandmarkPose | null {
+function poseOf(
+  observer: Observer,
+  detections: readonly Detection[],
+  eye: Eye,
+  tube: TubeSide
+): LandmarkPose | null {
   const confident = detections.filter(d => d.confidence >= CONFIDENT).length
   if (confident < 4) return null
   try {
     const weights = observer.weightsFor(null)
-    const first = poseFrom(observer, detections, eye, [], weights)
+    const first = poseFrom(observer, detections, eye, startsOf(observer, eye, tube), weights)
     const again = observer.weightsFor(first.cameraFromLps)
     const optima = first.hypotheses.map(h => h.cameraFromLps)
     return again === weights ? first : poseFrom(observer, detections, eye, optima, again, true)
@@ -95,6 +120,14 @@ function poseOf(observer: Observer, detections: readonly Detection[], eye: Eye):
     if (error instanceof PoseError) return null
     throw error
   }
+}
+
+function startsOf({ isocenter }: Observer, { detector }: Eye, tube: TubeSide): Mat4[] {
+  if (tube === 'front') return []
+  const distance = (PAPER_SOURCE_TO_ISOCENTER / 1200) * detector.sdd
+  return ORBITS_BEHIND.map(orbit =>
+    poseFromView({ alpha: 0, beta: 0, gamma: orbit * DEGREE, translation: [0, 0, 0] }, isocenter, distance)
+  )
 }
 
 /**

@@ -1,6 +1,7 @@
 import { DEGREE, type Detector, type Image } from '@raypose/core'
 import { CONVINCING } from './confidence.js'
 import { networkEye, pictureRotation } from './eye.js'
+import type { TubeSide } from './from-behind.js'
 import { type Look, look, type Observer } from './look.js'
 import { type Encoding, type Picture, smallXray, takePicture } from './picture.js'
 import type { XrayReading } from './types.js'
@@ -17,8 +18,8 @@ export interface Found {
 
 /**
  * Looks at an X-ray in the most likely way, and, only while nothing convinces, in the others: encodings (logarithm, inversion), then
- * turns, mirrored last. Where the file does not say whether the picture is mirrored, its mirror image is looked at as well, for a pelvis
- * is nearly its own mirror image, and so is the other of logarithm and reading: the better of the two is taken.
+ * turns, mirrored last. Where the file does not say whether the picture is mirrored, or the tube behind the patient, the other way is looked at as well,
+ * for a pelvis is nearly its own mirror image, and so is the other of logarithm and reading: the one that the DRR is more like is taken.
  */
 export async function findBest(
   observer: Observer,
@@ -41,16 +42,21 @@ export async function findBest(
   }
   let tried = 0
   let best: Look | null = null
-  const lookAt = async (encoding: Encoding, turn: number, whole: boolean): Promise<Look> => {
+  const lookAt = async (encoding: Encoding, turn: number, tube: TubeSide, whole: boolean): Promise<Look> => {
     tried++
     const picture = pictureOf(encoding, whole)
-    return look(observer, picture, networkEye(trained, picture.detector, turn))
+    return look(observer, picture, networkEye(trained, picture.detector, turn), tube)
   }
-  const consider = async (encoding: Encoding, turn: number, better = surer): Promise<void> => {
-    let l = await lookAt(encoding, turn, false)
+  const consider = async (
+    encoding: Encoding,
+    turn: number,
+    tube: TubeSide,
+    better = surer
+  ): Promise<void> => {
+    let l = await lookAt(encoding, turn, tube, false)
     // A thick patient beside the open beam can look like a blade.
     if (l.picture.fieldShare < 1) {
-      const all = await lookAt(encoding, turn, true)
+      const all = await lookAt(encoding, turn, tube, true)
       if (fuller(all, l)) l = all
     }
     if (!best || better(l, best)) best = l
@@ -58,29 +64,36 @@ export async function findBest(
   const convinced = () => best !== null && best.confidence.value >= CONVINCING
   const encodings = encodingsOf(reading)
   const turns = reading.rotation === undefined ? TURNS : [reading.rotation]
+  const tubes = tubesOf(reading)
   // Upright in every encoding first, then turned; each in the file's own way round before its mirror image.
   stages: for (const some of [turns.slice(0, 1), turns.slice(1)])
     for (const mirrored of mirroredOf(reading))
-      for (const e of encodings)
-        for (const turn of some) {
-          await consider({ ...e, mirrored }, turn)
-          if (convinced()) break stages
-        }
+      for (const tube of tubes)
+        for (const e of encodings)
+          for (const turn of some) {
+            await consider({ ...e, mirrored }, turn, tube)
+            if (convinced()) break stages
+          }
   let found: Look = best!
-  if (found.pose && reading.mirrored === undefined) {
-    const { picture, eye } = found
-    await consider({ ...picture.encoding, mirrored: !picture.encoding.mirrored }, -eye.turn, liker)
+  if (found.pose) {
+    const { picture, eye, tube: side } = found
+    for (const mirrored of mirroredOf(reading))
+      for (const tube of tubes) {
+        const same = mirrored === picture.encoding.mirrored
+        if (same && tube === side) continue
+        await consider({ ...picture.encoding, mirrored }, same ? eye.turn : -eye.turn, tube, liker)
+      }
     found = best!
   }
   if (found.confidence.word !== 'no' && reading.intensity === undefined) {
     const { encoding } = found.picture
     const other = encoding.intensity === 'log' ? 'linear' : 'log'
-    await consider({ ...encoding, intensity: other }, found.eye.turn, liker)
+    await consider({ ...encoding, intensity: other }, found.eye.turn, found.tube, liker)
     found = best!
   }
   const rotation = found.pose ? pictureRotation(found.pose.cameraFromLps) : 0
   if (Math.abs(rotation) > LOOK_AGAIN && found.confidence.word !== 'no') {
-    await consider(found.picture.encoding, found.eye.turn + rotation)
+    await consider(found.picture.encoding, found.eye.turn + rotation, found.tube)
     found = best!
   }
   return { best: found, tried }
@@ -103,6 +116,9 @@ const liker = (a: Look, b: Look): boolean =>
 
 const mirroredOf = ({ mirrored }: XrayReading): boolean[] =>
   mirrored === undefined ? [false, true] : [mirrored]
+
+const tubesOf = ({ tube, guess }: XrayReading): TubeSide[] =>
+  tube ? [tube] : guess?.tube === 'behind' ? ['behind', 'front'] : ['front', 'behind']
 
 /** Ways of taking the values, the likelier first. */
 function encodingsOf({ intensity, bright, guess }: XrayReading): Omit<Encoding, 'mirrored'>[] {

@@ -1,5 +1,6 @@
 import type { Detector, Image, Mat4, Vec3 } from '@raypose/core'
 import type { DetectedLandmark } from '../../types.js'
+import type { TubeSide } from './from-behind.js'
 
 /** What is known of an X-ray before it is looked at; anything left out is found. */
 export interface XrayReading {
@@ -11,14 +12,25 @@ export interface XrayReading {
   readonly mirrored?: boolean
   /** How far the picture is turned clockwise from head-up, radians (to about ±15°); 0 keeps to head-up pictures. */
   readonly rotation?: number
-  /** What it probably is, tried first, where `intensity` and `bright` are not given. */
-  readonly guess?: { readonly intensity: 'linear' | 'log'; readonly bright: 'attenuation' | 'exposure' }
+  /** Which side of the patient the tube stands on. */
+  readonly tube?: TubeSide
+  /** What it probably is, tried first, where `intensity`, `bright` and `tube` are not given. */
+  readonly guess?: {
+    readonly intensity: 'linear' | 'log'
+    readonly bright: 'attenuation' | 'exposure'
+    readonly tube?: TubeSide
+  }
   /** Source to isocentre (DICOM 0018,1111), mm: a weak belief in how far away the patient's isocentre is. */
   readonly sourceToPatient?: number
 }
 
-/** An X-ray whose values are line integrals, bone bright, stored as the contract has it: nothing to find but the rotation. */
-export const PLAIN_READING: XrayReading = { intensity: 'log', bright: 'attenuation', mirrored: false }
+/** An X-ray whose values are line integrals, bone bright, taken and stored as the contract has it: nothing to find but the rotation. */
+export const PLAIN_READING: XrayReading = {
+  intensity: 'log',
+  bright: 'attenuation',
+  mirrored: false,
+  tube: 'front'
+}
 
 /** How each property of the picture was settled: told by the caller (or the file), or found by trying. */
 export type Settled = 'given' | 'found'
@@ -28,9 +40,10 @@ export interface Normalisation {
   readonly intensity: 'linear' | 'log'
   readonly bright: 'attenuation' | 'exposure'
   readonly mirrored: boolean
+  readonly tube: TubeSide
   /** Clockwise from head-up under the pose found, degrees in (−180, 180]. */
   readonly rotationDeg: number
-  readonly settled: Readonly<Record<'intensity' | 'bright' | 'mirrored' | 'rotation', Settled>>
+  readonly settled: Readonly<Record<'intensity' | 'bright' | 'mirrored' | 'tube' | 'rotation', Settled>>
   /** Share of the picture within the collimator's blades or the intensifier's circle, 0 to 1. */
   readonly fieldShare: number
   /** How many ways of taking the picture were tried. */
