@@ -1,32 +1,40 @@
 import { FileFormatError } from '@raypose/core'
 import { guard, guardAsync } from './bytes/guard.js'
-import { gunzip, isGzip } from './bytes/inflate.js'
+import { gunzipInPieces, isGzip } from './bytes/inflate.js'
 import { readDicomFile } from './dicom/header.js'
 import { looksLikeDicom } from './dicom/preamble.js'
 import { type SeriesOptions, volumeFromSeries } from './dicom/volume.js'
 import { xrayFromDicom } from './dicom/xray.js'
-import { looksLikeMetaImage, readMetaImage, readMha } from './mha/read.js'
+import { looksLikeMetaImage, metaImageSibling, readMetaImage, readMha } from './mha/read.js'
 import { looksLikeNifti } from './nifti/header.js'
 import { readNifti } from './nifti/read.js'
 import { looksLikeNrrd } from './nrrd/header.js'
-import { readNrrd, readNrrdImage } from './nrrd/read.js'
+import { nrrdSibling, readNrrd, readNrrdImage } from './nrrd/read.js'
 import { looksLikePng, plainXray, readPngXray } from './png/read.js'
 import type { LoadedVolume } from './volume.js'
 import { type CalibratedXray, requireGeometry, type Xray, type XrayOptions } from './xray/xray.js'
 
+/** How a CT is read out of a file. */
+export interface VolumeFileOptions extends SeriesOptions {
+  /** Gives a file that lies beside this one, by its plain name: what an .mhd or .nhdr keeps its voxels in. */
+  readonly sibling?: (file: string) => Promise<Uint8Array>
+}
+
 /**
  * Reads a CT out of one file: NIfTI-1, NRRD, MetaImage, or an enhanced multi-frame DICOM. The content decides, not the name.
+ * An .mhd or .nhdr needs `sibling` for its voxels.
  * @throws FileFormatError for anything else, damaged or truncated; VolumeError and SeriesError as the readers.
  */
 export function readVolumeBytes(
   name: string,
   bytes: Uint8Array,
-  options: SeriesOptions = {}
+  options: VolumeFileOptions = {}
 ): Promise<LoadedVolume> {
+  const beside = async (file: string | null) => (file === null ? undefined : await options.sibling?.(file))
   return guardAsync(name, async () => {
-    if (looksLikeNrrd(bytes)) return readNrrd(bytes, name)
+    if (looksLikeNrrd(bytes)) return readNrrd(bytes, name, await beside(nrrdSibling(bytes, name)))
     if (looksLikeNifti(bytes)) return readNifti(bytes, name)
-    if (looksLikeMetaImage(bytes)) return readMha(bytes, name)
+    if (looksLikeMetaImage(bytes)) return readMha(bytes, name, await beside(metaImageSibling(bytes, name)))
     if (looksLikeDicom(bytes)) {
       const file = readDicomFile(bytes, name)
       if (file.header.frames > 1) return volumeFromSeries([file], options)
@@ -36,7 +44,7 @@ export function readVolumeBytes(
       )
     }
     if (isGzip(bytes)) {
-      const content = gunzip(bytes, name)
+      const content = await gunzipInPieces(bytes, name, options.signal)
       if (looksLikeNifti(content)) return readNifti(content, name)
       if (looksLikeNrrd(content)) return readNrrd(content, name)
       if (looksLikeMetaImage(content)) return readMha(content, name)

@@ -40,7 +40,7 @@ type NumberArray =
   | Float64Array
 
 /**
- * Reads `count` stored numbers.
+ * Reads `count` stored numbers, into an array of their own.
  * @throws FileFormatError if the bytes are fewer than that.
  */
 export function elementsFromBytes(
@@ -50,38 +50,71 @@ export function elementsFromBytes(
   littleEndian: boolean,
   what: string
 ): NumberArray {
-  const size = ELEMENT_BYTES[type]
-  const need = count * size
+  const body = bodyOf(bytes, type, count, what)
+  if (type === 'int64' || type === 'uint64') return wideIntegers(body, type, count, littleEndian)
+  return copied(body, type, count, littleEndian)
+}
+
+/**
+ * Reads `count` stored numbers as HU: {@link toHu} of {@link elementsFromBytes}, without an array of the stored ones in between where
+ * the bytes can be looked at as they lie.
+ * @throws FileFormatError if the bytes are fewer than that.
+ */
+export function huFromBytes(
+  bytes: Uint8Array,
+  type: ElementType,
+  count: number,
+  littleEndian: boolean,
+  what: string,
+  slope = 1,
+  intercept = 0
+): HuArray {
+  const unchanged = type === 'int16' && slope === 1 && intercept === 0
+  const asTheyLie =
+    littleEndian === HOST_IS_LITTLE_ENDIAN &&
+    bytes.byteOffset % ELEMENT_BYTES[type] === 0 &&
+    type !== 'int64' &&
+    type !== 'uint64'
+  // What would be given out unchanged must be a copy, apart from the file's bytes.
+  const stored =
+    asTheyLie && !unchanged
+      ? viewed(bodyOf(bytes, type, count, what), type, count)
+      : elementsFromBytes(bytes, type, count, littleEndian, what)
+  return toHu(stored, slope, intercept)
+}
+
+function bodyOf(bytes: Uint8Array, type: ElementType, count: number, what: string): Uint8Array {
+  const need = count * ELEMENT_BYTES[type]
   if (!(bytes.byteLength >= need))
     throw new FileFormatError(
       `${what} holds ${bytes.byteLength} bytes of pixel data where its header asks for ${need}`,
       'The file is truncated: copy or export it again.'
     )
-  if (type === 'int64' || type === 'uint64') return wideIntegers(bytes, type, count, littleEndian)
-  // A copy: aligned for the typed array, and apart from the file's bytes.
-  // Not `slice`: that of Node's Buffer does not copy.
-  const copy = new Uint8Array(bytes.subarray(0, need))
-  if (!littleEndian) swapBytes(copy, size)
-  const { buffer } = copy
-  switch (type) {
-    case 'int8':
-      return new Int8Array(buffer)
-    case 'uint8':
-      return copy
-    case 'int16':
-      return new Int16Array(buffer)
-    case 'uint16':
-      return new Uint16Array(buffer)
-    case 'int32':
-      return new Int32Array(buffer)
-    case 'uint32':
-      return new Uint32Array(buffer)
-    case 'float32':
-      return new Float32Array(buffer)
-    case 'float64':
-      return new Float64Array(buffer)
-  }
+  return bytes.subarray(0, need)
 }
+
+type NarrowType = Exclude<ElementType, 'int64' | 'uint64'>
+
+function copied(bytes: Uint8Array, type: NarrowType, count: number, littleEndian: boolean): NumberArray {
+  // Aligned for the typed array, and apart from the file's bytes. Not `slice`: that of Node's Buffer does not copy.
+  const copy = new Uint8Array(bytes)
+  if (littleEndian !== HOST_IS_LITTLE_ENDIAN) swapBytes(copy, ELEMENT_BYTES[type])
+  return viewed(copy, type, count)
+}
+
+const ARRAYS = {
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  float32: Float32Array,
+  float64: Float64Array
+} as const
+
+const viewed = (bytes: Uint8Array, type: NarrowType, count: number): NumberArray =>
+  new ARRAYS[type](bytes.buffer as ArrayBuffer, bytes.byteOffset, count)
 
 function wideIntegers(bytes: Uint8Array, type: 'int64' | 'uint64', count: number, littleEndian: boolean) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -122,6 +155,20 @@ function toFloat(stored: ArrayLike<number>, slope: number, intercept: number): F
   const out = new Float32Array(stored.length)
   for (let i = 0; i < out.length; i++) out[i] = slope * stored[i] + intercept
   return out
+}
+
+/** What air outside the field of a scanner is, HU. */
+const OUTSIDE_HU = -1024
+
+/** Puts air where a file has NaN (which tools write outside the field that was measured), and counts it. All NaN stays so. */
+export function airForNaN(data: HuArray): { data: HuArray; count: number } {
+  if (data instanceof Int16Array) return { data, count: 0 }
+  let count = 0
+  for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i])) count++
+  if (count === 0 || count === data.length) return { data, count: 0 }
+  const filled = new Float32Array(data.length)
+  for (let i = 0; i < data.length; i++) filled[i] = Number.isNaN(data[i]) ? OUTSIDE_HU : data[i]
+  return { data: toHu(filled), count }
 }
 
 /** The bytes of a typed array, little-endian. */

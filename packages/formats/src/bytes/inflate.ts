@@ -1,6 +1,10 @@
-import { FileFormatError } from '@raypose/core'
+import { CancelledError, FileFormatError } from '@raypose/core'
 import { Gunzip, gzipSync, Unzlib, zlibSync } from 'fflate'
 
+/** Compressed bytes taken at a time. */
+const STEP = 1 << 20
+/** Deflate makes nothing more than this much smaller. */
+const MOST_RATIO = 1032
 const DAMAGED = 'The file is truncated or damaged: copy or export it again.'
 
 /** Whether the bytes begin as a gzip stream. */
@@ -15,39 +19,81 @@ export const isGzip = (bytes: Uint8Array): boolean =>
  * @throws FileFormatError if it is truncated or its check sum is wrong.
  */
 export function gunzip(bytes: Uint8Array, what: string): Uint8Array {
-  let members = 0
-  const out = collect(what, sink => {
-    const stream = new Gunzip(sink)
-    stream.onmember = () => members++
-    push(stream, bytes)
-  })
-  // Each member of a concatenated stream has a sum of its own, whose place the library does not tell.
-  if (members > 1) return out
-  const trailer = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const n = bytes.byteLength
-  if (
-    n < 18 ||
-    trailer.getUint32(n - 4, true) !== out.length >>> 0 ||
-    trailer.getUint32(n - 8, true) !== crc32(out)
-  )
-    throw new FileFormatError(`${what}: the gzip check sum does not match its content`, DAMAGED)
-  return out
+  const work = startGunzip(bytes, what)
+  for (let at = 0; at < bytes.length; at += STEP) work.push(at)
+  return work.end()
 }
 
 /**
+ * As {@link gunzip}, letting other work go on between pieces, so that it can be stopped.
+ * @throws CancelledError when `signal` aborts
+ */
+export async function gunzipInPieces(
+  bytes: Uint8Array,
+  what: string,
+  signal?: AbortSignal
+): Promise<Uint8Array> {
+  const work = startGunzip(bytes, what)
+  for (let at = 0; at < bytes.length; at += STEP) {
+    await new Promise(done => setTimeout(done))
+    if (signal?.aborted) throw new CancelledError()
+    work.push(at)
+  }
+  return work.end()
+}
+
+function startGunzip(bytes: Uint8Array, what: string) {
+  const n = bytes.byteLength
+  const trailer = n < 18 ? null : new DataView(bytes.buffer, bytes.byteOffset + n - 8, 8)
+  // What the trailer says is only a first guess, and no stream is wound up tighter than this.
+  const out = collector(Math.min(trailer?.getUint32(4, true) ?? 0, MOST_RATIO * n))
+  let concatenated = false
+  const stream = new Gunzip(out.add)
+  // Called for those after the first.
+  stream.onmember = () => {
+    concatenated = true
+  }
+  return {
+    push: (at: number) => damagedAs(what, () => stream.push(bytes.subarray(at, at + STEP), at + STEP >= n)),
+    end() {
+      const content = out.bytes()
+      // Each member of a concatenated stream has a sum of its own, whose place the library does not tell.
+      if (concatenated) return content
+      if (
+        trailer?.getUint32(4, true) !== content.length >>> 0 ||
+        trailer.getUint32(0, true) !== crc32(content)
+      )
+        throw new FileFormatError(`${what}: the gzip check sum does not match its content`, DAMAGED)
+      return content
+    }
+  }
+}
+
+/** How far from the end of its bytes a zlib stream may end where others follow it. */
+const MOST_TRAILING = 4096
+
+/**
  * Decompresses a zlib stream (RFC 1950) and checks its Adler-32.
+ * @param options `trailing`: bytes that are not the stream's may follow it, 4096 at most
  * @throws FileFormatError if it is truncated or its check sum is wrong.
  */
-export function unzlib(bytes: Uint8Array, what: string): Uint8Array {
-  const out = collect(what, sink => {
-    const stream = new Unzlib(sink)
-    push(stream, bytes)
-  })
+export function unzlib(
+  bytes: Uint8Array,
+  what: string,
+  options: { readonly trailing?: boolean } = {}
+): Uint8Array {
   const n = bytes.byteLength
-  const sum = n < 6 ? -1 : new DataView(bytes.buffer, bytes.byteOffset, n).getUint32(n - 4, false)
-  if (sum !== adler32(out))
-    throw new FileFormatError(`${what}: the zlib check sum does not match its content`, DAMAGED)
-  return out
+  const collected = collector(4 * n)
+  const stream = new Unzlib(collected.add)
+  for (let at = 0; at < n; at += STEP)
+    damagedAs(what, () => stream.push(bytes.subarray(at, at + STEP), at + STEP >= n))
+  const out = collected.bytes()
+  const view = new DataView(bytes.buffer, bytes.byteOffset, n)
+  const sum = adler32(out)
+  // The library does not tell where the stream ended: its sum is looked for from the end of the bytes.
+  const least = Math.max(2, options.trailing ? n - 4 - MOST_TRAILING : n - 4)
+  for (let at = n - 4; at >= least; at--) if (view.getUint32(at, false) === sum) return out
+  throw new FileFormatError(`${what}: the zlib check sum does not match its content`, DAMAGED)
 }
 
 /** gzip without a time stamp, so that equal content gives equal files. */
@@ -55,20 +101,9 @@ export const gzip = (bytes: Uint8Array): Uint8Array => gzipSync(bytes, { level: 
 
 export const zlib = (bytes: Uint8Array): Uint8Array => zlibSync(bytes, { level: 6 })
 
-function push(stream: { push(chunk: Uint8Array, final?: boolean): void }, bytes: Uint8Array): void {
-  const step = 1 << 20
-  for (let at = 0; at < bytes.length; at += step)
-    stream.push(bytes.subarray(at, at + step), at + step >= bytes.length)
-}
-
-function collect(what: string, run: (sink: (chunk: Uint8Array) => void) => void): Uint8Array {
-  const chunks: Uint8Array[] = []
-  let length = 0
+function damagedAs(what: string, work: () => void): void {
   try {
-    run(chunk => {
-      chunks.push(chunk)
-      length += chunk.length
-    })
+    work()
   } catch (error) {
     throw new FileFormatError(
       `${what}: the compressed data is damaged (${error instanceof Error ? error.message : String(error)})`,
@@ -76,13 +111,24 @@ function collect(what: string, run: (sink: (chunk: Uint8Array) => void) => void)
       { cause: error }
     )
   }
-  const out = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    out.set(chunk, at)
-    at += chunk.length
+}
+
+/** Puts pieces together where they belong, so that a large file is not held twice; `guess` is how long they will be. */
+function collector(guess: number): { add: (piece: Uint8Array) => void; bytes: () => Uint8Array } {
+  let out = new Uint8Array(guess)
+  let length = 0
+  return {
+    add(piece) {
+      if (length + piece.length > out.length) {
+        const larger = new Uint8Array(Math.max(length + piece.length, Math.ceil(1.5 * out.length)))
+        larger.set(out.subarray(0, length))
+        out = larger
+      }
+      out.set(piece, length)
+      length += piece.length
+    },
+    bytes: () => out.subarray(0, length)
   }
-  return out
 }
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {

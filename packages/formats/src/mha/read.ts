@@ -1,7 +1,8 @@
 import { FileFormatError, type Vec3, VolumeError } from '@raypose/core'
-import { type ElementType, elementsFromBytes, type HuArray, toHu } from '../bytes/elements.js'
+import { ELEMENT_BYTES, type ElementType, type HuArray, huFromBytes } from '../bytes/elements.js'
 import { guard } from '../bytes/guard.js'
 import { unzlib } from '../bytes/inflate.js'
+import { siblingName } from '../bytes/sibling.js'
 import { checkedSize, type LoadedVolume, volumeFromSteps } from '../volume.js'
 
 const TYPES: Readonly<Record<string, ElementType>> = {
@@ -17,9 +18,13 @@ const TYPES: Readonly<Record<string, ElementType>> = {
   MET_DOUBLE: 'float64'
 }
 
-/** Whether bytes begin as a MetaImage header. */
-export const looksLikeMetaImage = (bytes: Uint8Array): boolean =>
-  /^\s*(ObjectType|NDims|Comment)\s*=/.test(new TextDecoder('latin1').decode(bytes.subarray(0, 200)))
+/** Whether bytes begin as a MetaImage header: a line of `key = value`, and the number of dimensions among the first. */
+export function looksLikeMetaImage(bytes: Uint8Array): boolean {
+  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 4096))
+  return (
+    /^\s*(ObjectType|NDims|Comment)\s*=/.test(start) || /^\s*[A-Za-z]\w*\s*=(.*\n)*?\s*NDims\s*=/.test(start)
+  )
+}
 
 /** A MetaImage before its meaning as a volume or an image: values with i fastest. */
 export interface MetaImage {
@@ -106,17 +111,29 @@ export function readMetaImage(bytes: Uint8Array, name: string, detached?: Uint8A
       'Convert it to one file: .mha, or NIfTI.'
     )
   const isTrue = (...keys: string[]) => keys.some(k => /^true$/i.test(fields.get(k) ?? ''))
-  const stored = local ? bytes.subarray(dataOffset) : (detached as Uint8Array)
+  const count = size.reduce((a, b) => a * b, 1)
+  const stored = local
+    ? bytes.subarray(dataOffset)
+    : afterHeader(detached as Uint8Array, numbers('HeaderSize', 1, [0])[0], count * ELEMENT_BYTES[type])
   const raw = isTrue('CompressedData')
-    ? unzlib(trimTo(stored, fields.get('CompressedDataSize')), name)
+    ? unzlib(trimTo(stored, fields.get('CompressedDataSize')), name, { trailing: true })
     : stored
   if (/^false$/i.test(fields.get('BinaryData') ?? ''))
     throw new FileFormatError(`${name} holds its voxels as text`, 'Write it with binary data.')
-  const count = size.reduce((a, b) => a * b, 1)
   const littleEndian = !isTrue('BinaryDataByteOrderMSB', 'ElementByteOrderMSB')
-  const values = toHu(elementsFromBytes(raw, type, count, littleEndian, name))
+  const values = huFromBytes(raw, type, count, littleEndian, name)
   return { size, spacing, offset: numbers(offsetKey, dims, Array(dims).fill(0)), axes, values, notes }
 }
+
+/** The file beside an .mhd that holds its voxels; null where they follow the header. @throws FileFormatError */
+export function metaImageSibling(bytes: Uint8Array, name: string): string | null {
+  const file = readFields(bytes, name).fields.get('ElementDataFile') ?? ''
+  return /^local$/i.test(file) ? null : siblingName(file, name)
+}
+
+/** Voxels in a file of their own, after so many bytes of another header; -1: however many there are. */
+const afterHeader = (bytes: Uint8Array, header: number, need: number): Uint8Array =>
+  bytes.subarray(header === -1 ? Math.max(0, bytes.length - need) : Math.max(0, header))
 
 function trimTo(bytes: Uint8Array, size: string | undefined): Uint8Array {
   const n = Number(size)

@@ -12,6 +12,8 @@ export interface NiftiHeader {
   readonly intercept: number
   /** Millimetres per unit of length of the header. */
   readonly mmPerUnit: number
+  /** Voxel size that the header gives apart from the forms, in its units; 0 where it says nothing. */
+  readonly voxel: Vec3
   /** RAS steps and origin in the header's units, or null where the code is 0. */
   readonly sform: NiftiAffine | null
   readonly qform: NiftiAffine | null
@@ -19,6 +21,8 @@ export interface NiftiHeader {
 
 /** RAS = steps · index + origin; `steps` row-major, columns are the steps along i, j, k. */
 export interface NiftiAffine {
+  /** What its coordinates are: 1 the scanner's, 2 aligned to another scan, 3 and 4 a template's. */
+  readonly code: number
   readonly steps: Mat3
   readonly origin: Vec3
 }
@@ -37,6 +41,8 @@ export const NIFTI_TYPES: Readonly<Record<number, ElementType>> = {
 }
 
 const HEADER_BYTES = 348
+/** Where voxels begin when nothing comes between: after the header and its four bytes of extension. */
+export const DATA_OFFSET = 352
 const EXPORT_HINT = 'Write it as a single-file NIfTI-1 volume (.nii or .nii.gz) of one scalar per voxel.'
 
 /** Whether bytes (not compressed) begin as NIfTI-1 or NIfTI-2. */
@@ -81,7 +87,8 @@ export function readNiftiHeader(bytes: Uint8Array, what: string): NiftiHeader {
   const slope = f32(112)
   const intercept = f32(116)
   const scaled = Number.isFinite(slope) && slope !== 0
-  const dataOffset = f32(108)
+  // Some writers leave 0, meaning where the voxels of a single file begin.
+  const dataOffset = f32(108) || DATA_OFFSET
   if (!(dataOffset >= HEADER_BYTES && dataOffset <= bytes.length))
     throw new FileFormatError(
       `${what} says its voxels begin at byte ${dataOffset} of ${bytes.length}`,
@@ -95,8 +102,9 @@ export function readNiftiHeader(bytes: Uint8Array, what: string): NiftiHeader {
     slope: scaled ? slope : 1,
     intercept: scaled && Number.isFinite(intercept) ? intercept : 0,
     mmPerUnit: millimetresPerUnit(view.getUint8(123) & 7, what),
-    sform: i16(254) > 0 ? sformOf(f32) : null,
-    qform: i16(252) > 0 ? qformOf(f32) : null
+    voxel: [80, 84, 88].map(at => (Number.isFinite(f32(at)) ? Math.abs(f32(at)) : 0)) as unknown as Vec3,
+    sform: i16(254) > 0 ? { code: i16(254), ...sformOf(f32) } : null,
+    qform: i16(252) > 0 ? { code: i16(252), ...qformOf(f32) } : null
   }
 }
 
@@ -108,7 +116,7 @@ function millimetresPerUnit(code: number, what: string): number {
   return mm
 }
 
-function sformOf(f32: (at: number) => number): NiftiAffine {
+function sformOf(f32: (at: number) => number): Omit<NiftiAffine, 'code'> {
   const at = (row: number, col: number) => f32(280 + 16 * row + 4 * col)
   return {
     steps: [0, 1, 2].flatMap(r => [at(r, 0), at(r, 1), at(r, 2)]),
@@ -116,7 +124,7 @@ function sformOf(f32: (at: number) => number): NiftiAffine {
   }
 }
 
-function qformOf(f32: (at: number) => number): NiftiAffine {
+function qformOf(f32: (at: number) => number): Omit<NiftiAffine, 'code'> {
   const [b, c, d] = [f32(256), f32(260), f32(264)]
   const a = Math.sqrt(Math.max(0, 1 - (b * b + c * c + d * d)))
   const [dx, dy, dz] = [f32(80), f32(84), f32(88)]

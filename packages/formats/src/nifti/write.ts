@@ -2,9 +2,7 @@ import { det3, type Mat3, type Vec3, type Volume } from '@raypose/core'
 import { type ElementType, littleEndianBytes } from '../bytes/elements.js'
 import { gzip } from '../bytes/inflate.js'
 import { stepsOf } from '../volume.js'
-import { NIFTI_TYPES } from './header.js'
-
-const DATA_OFFSET = 352
+import { DATA_OFFSET, NIFTI_TYPES } from './header.js'
 
 /**
  * Writes a volume as NIfTI-1 in its own element type, little-endian, with equal sform and qform (code 1, scanner).

@@ -9,14 +9,26 @@ export interface NrrdHeader {
   readonly littleEndian: boolean
   readonly encoding: 'raw' | 'gzip' | 'ascii'
   readonly dataOffset: number
+  /** Another file that holds the voxels, as the header names it; null where they follow. */
+  readonly dataFile: string | null
   /** Multiplies file coordinates to give LPS. */
   readonly lpsSigns: Vec3
   /** Whether the file says which way is left. */
   readonly hasSpace: boolean
-  /** Vectors of each axis in the file's space, mm; null where the file gives none. */
-  readonly directions: readonly (readonly number[])[] | null
+  /** Whether the voxels are the last bytes of the data, whatever goes before them. */
+  readonly atTheEnd: boolean
+  /** Vector of each axis in the file's space, null for "none"; null where the file gives none at all. */
+  readonly directions: readonly (readonly number[] | null)[] | null
+  /** NaN for an axis that has none. */
   readonly spacings: readonly number[] | null
   readonly origin: readonly number[] | null
+  /** Least position along each axis, NaN where it has none. */
+  readonly axisMins: readonly number[] | null
+  /** Whether that position is a cell's edge, for each axis. */
+  readonly cellCentred: readonly boolean[]
+  /** Names of units: of the space's coordinates, and of each axis; '' where not known. */
+  readonly spaceUnits: readonly string[] | null
+  readonly axisUnits: readonly string[] | null
 }
 
 const TYPES: Readonly<Record<string, ElementType>> = Object.fromEntries(
@@ -67,11 +79,6 @@ export function readNrrdHeader(bytes: Uint8Array, name: string): NrrdHeader {
       throw new FileFormatError(`${name} has no "${key}" in its NRRD header`, 'Write the file again.')
     return v
   }
-  if (fields.has('data file') || fields.has('datafile'))
-    throw new FileFormatError(
-      `${name} keeps its voxels in another file (${fields.get('data file') ?? fields.get('datafile')})`,
-      'Write header and data in one file: .nrrd, not .nhdr.'
-    )
   const encodingName = need('encoding').toLowerCase()
   const encoding = ENCODINGS[encodingName]
   if (!encoding)
@@ -85,8 +92,10 @@ export function readNrrdHeader(bytes: Uint8Array, name: string): NrrdHeader {
       `${name} has the element type ${need('type')}`,
       'Write it as one number per voxel.'
     )
+  const byteSkip = fields.get('byte skip') ?? fields.get('byteskip')
+  const atTheEnd = Number(byteSkip) === -1 && encoding === 'raw'
   for (const key of ['line skip', 'lineskip', 'byte skip', 'byteskip'])
-    if (Number(fields.get(key) ?? 0) !== 0)
+    if (Number(fields.get(key) ?? 0) !== 0 && !(atTheEnd && key.startsWith('byte')))
       throw new FileFormatError(`${name} uses "${key}"`, 'Write it without skipped bytes.')
   const sizes = listOfNumbers(need('sizes'), 'sizes', name)
   checkedSize(sizes, name)
@@ -105,25 +114,36 @@ export function readNrrdHeader(bytes: Uint8Array, name: string): NrrdHeader {
       'Write it in left-posterior-superior or right-anterior-superior.'
     )
   const directions = fields.get('space directions')
-  const spacings = fields.get('spacings')
   const origin = fields.get('space origin')
+  const perAxis = (...keys: string[]): number[] | null => {
+    const key = keys.find(k => fields.has(k))
+    return key === undefined ? null : listOfNumbers(fields.get(key) ?? '', key, name, true)
+  }
+  const centres = (fields.get('centers') ?? fields.get('centerings') ?? '').toLowerCase().split(/\s+/)
   return {
     sizes,
     type,
     littleEndian: endian !== 'big',
     encoding,
     dataOffset,
+    dataFile: fields.get('data file') ?? fields.get('datafile') ?? null,
+    atTheEnd,
     lpsSigns: space === undefined ? [1, 1, 1] : SPACES[space],
     hasSpace: space !== undefined,
     directions: directions === undefined ? null : vectors(directions, 'space directions', name),
-    spacings: spacings === undefined ? null : listOfNumbers(spacings, 'spacings', name),
-    origin: origin === undefined ? null : (vectors(origin, 'space origin', name)[0] ?? null)
+    spacings: perAxis('spacings'),
+    origin: origin === undefined ? null : (vectors(origin, 'space origin', name)[0] ?? null),
+    axisMins: perAxis('axis mins', 'axismins'),
+    cellCentred: sizes.map((_, a) => centres[a] === 'cell'),
+    spaceUnits: unitsIn(fields.get('space units')),
+    axisUnits: unitsIn(fields.get('units'))
   }
 }
 
-function listOfNumbers(text: string, key: string, name: string): number[] {
-  const v = text.trim().split(/\s+/).map(Number)
-  if (!v.every(Number.isFinite))
+function listOfNumbers(text: string, key: string, name: string, orNaN = false): number[] {
+  const words = text.trim().split(/\s+/)
+  const v = words.map(Number)
+  if (!v.every((x, n) => Number.isFinite(x) || (orNaN && /^nan$/i.test(words[n]))))
     throw new FileFormatError(
       `${name}: "${key}: ${text}" is not a list of numbers`,
       'The header is damaged: export the file again.'
@@ -131,9 +151,19 @@ function listOfNumbers(text: string, key: string, name: string): number[] {
   return v
 }
 
-function vectors(text: string, key: string, name: string): number[][] {
-  const parts = text.match(/\([^)]*\)/g) ?? []
-  return parts.map(p => listOfNumbers(p.slice(1, -1).replaceAll(',', ' '), key, name))
+function vectors(text: string, key: string, name: string): (number[] | null)[] {
+  const parts = text.match(/\([^)]*\)|none/gi) ?? []
+  return parts.map(p =>
+    p.startsWith('(') ? listOfNumbers(p.slice(1, -1).replaceAll(',', ' '), key, name) : null
+  )
+}
+
+/** Names in quotes, or apart by spaces where a writer left the quotes out. */
+function unitsIn(text: string | undefined): string[] | null {
+  if (text === undefined) return null
+  return text.includes('"')
+    ? Array.from(text.matchAll(/"([^"]*)"|(\S+)/g), m => (m[1] ?? m[2]).trim())
+    : text.split(/\s+/)
 }
 
 /** `field: value` lines up to the first empty line; `#` comments and `key:=value` pairs are passed over. */
@@ -153,6 +183,8 @@ function readFields(bytes: Uint8Array, name: string): { fields: Map<string, stri
     if (!line.startsWith('#') && colon > 0 && !line.slice(0, colon).includes(':='))
       fields.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 2).trim())
   }
+  // A header that is a file of its own may end with it.
+  if (fields.has('data file') || fields.has('datafile')) return { fields, dataOffset: bytes.length }
   throw new FileFormatError(
     `${name}: the NRRD header does not end with an empty line`,
     'The file is truncated, or is a detached header (.nhdr): write header and data in one .nrrd file.'

@@ -1,38 +1,28 @@
-import { FileFormatError, type Image, type Vec2, type Vec3 } from '@raypose/core'
-import { elementsFromBytes, type HuArray, toHu } from '../bytes/elements.js'
+import { FileFormatError, type Image, type Vec2 } from '@raypose/core'
+import { ELEMENT_BYTES, type HuArray, huFromBytes, toHu } from '../bytes/elements.js'
 import { guard } from '../bytes/guard.js'
 import { gunzip } from '../bytes/inflate.js'
+import { siblingName } from '../bytes/sibling.js'
 import { type LoadedVolume, volumeFromSteps } from '../volume.js'
+import { nrrdGrid } from './grid.js'
 import { type NrrdHeader, readNrrdHeader } from './header.js'
 
 /**
  * Reads a 3D NRRD file (raw, gzip or ascii; LPS, RAS or LAS), in LPS.
- * @throws FileFormatError for a truncated or damaged file, detached data, another encoding or space.
- * @throws VolumeError for sheared axes.
+ * @param detached content of the file that a .nhdr names
+ * @throws FileFormatError for a truncated or damaged file, a .nhdr without its data, another encoding or space.
+ * @throws VolumeError for sheared axes, or where the size of voxels is not given.
  */
-export function readNrrd(bytes: Uint8Array, name = 'The NRRD file'): LoadedVolume {
+export function readNrrd(bytes: Uint8Array, name = 'The NRRD file', detached?: Uint8Array): LoadedVolume {
   return guard(name, () => {
     const header = readNrrdHeader(bytes, name)
-    if (header.sizes.length !== 3)
-      throw new FileFormatError(
-        `${name} has ${header.sizes.length} dimensions (${header.sizes.join(' × ')}), not 3`,
-        'Give a CT volume of one number per voxel.'
-      )
+    const body = bodyOf(bytes, header, name, detached)
+    const { size, steps, origin } = nrrdGrid(header, name)
     const notes: string[] = []
     if (!header.hasSpace || !header.directions)
       notes.push(`${name} does not say its patient orientation: its axes are taken as L, P, S.`)
-    const values = readValues(bytes, header, name)
-    const [x, y, z] = header.lpsSigns
-    const lps = (v: readonly number[]): Vec3 => [x * v[0], y * v[1], z * v[2]]
-    const [i, j, k] = axisVectors(header, name)
-    const origin = lps(header.origin ?? [0, 0, 0])
-    const volume = volumeFromSteps(
-      header.sizes as unknown as Vec3,
-      [lps(i), lps(j), lps(k)],
-      origin,
-      values,
-      name
-    )
+    const values = readValues(body, header, name)
+    const volume = volumeFromSteps(size, steps, origin, values, name)
     return { volume, format: 'nrrd', notes }
   })
 }
@@ -53,8 +43,9 @@ export function readNrrdImage(
         'Give an image of columns × rows.'
       )
     const [width, height] = header.sizes
-    const values = readValues(bytes, header, name)
-    const pixel = header.directions?.slice(0, 2).map(v => Math.hypot(...v)) ?? header.spacings?.slice(0, 2)
+    const values = readValues(bodyOf(bytes, header, name), header, name)
+    const pixel =
+      header.directions?.slice(0, 2).map(v => Math.hypot(...(v ?? []))) ?? header.spacings?.slice(0, 2)
     return {
       image: { width, height, data: Float32Array.from(values) },
       pixel: pixel?.length === 2 && pixel.every(p => p > 0) ? [pixel[0], pixel[1]] : null
@@ -62,24 +53,18 @@ export function readNrrdImage(
   })
 }
 
-function axisVectors(header: NrrdHeader, name: string): readonly (readonly number[])[] {
-  const s = header.spacings ?? [1, 1, 1]
-  const v = header.directions ?? [
-    [s[0], 0, 0],
-    [0, s[1], 0],
-    [0, 0, s[2]]
-  ]
-  const three = (a: readonly number[]) => a.length === 3
-  if (v.length !== 3 || !v.every(three) || !three(header.origin ?? [0, 0, 0]))
+/** The bytes that hold the voxels. */
+function bodyOf(bytes: Uint8Array, header: NrrdHeader, name: string, detached?: Uint8Array): Uint8Array {
+  if (header.dataFile === null) return bytes.subarray(header.dataOffset)
+  if (!detached)
     throw new FileFormatError(
-      `${name}: "space directions" or "space origin" is not in three dimensions`,
-      'The header is damaged: export the file again.'
+      `${name} keeps its voxels in another file (${header.dataFile})`,
+      'Write header and data in one file: .nrrd, not .nhdr.'
     )
-  return v
+  return detached
 }
 
-function readValues(bytes: Uint8Array, header: NrrdHeader, name: string): HuArray {
-  const body = bytes.subarray(header.dataOffset)
+function readValues(body: Uint8Array, header: NrrdHeader, name: string): HuArray {
   const count = header.sizes.reduce((a, b) => a * b, 1)
   if (header.encoding === 'ascii') {
     const numbers = new TextDecoder('latin1')
@@ -94,6 +79,13 @@ function readValues(bytes: Uint8Array, header: NrrdHeader, name: string): HuArra
       )
     return toHu(numbers.slice(0, count))
   }
-  const raw = header.encoding === 'gzip' ? gunzip(body, name) : body
-  return toHu(elementsFromBytes(raw, header.type, count, header.littleEndian, name))
+  const all = header.encoding === 'gzip' ? gunzip(body, name) : body
+  const raw = header.atTheEnd ? all.subarray(-count * ELEMENT_BYTES[header.type]) : all
+  return huFromBytes(raw, header.type, count, header.littleEndian, name)
+}
+
+/** The file beside a .nhdr that holds its voxels; null where they follow the header. @throws FileFormatError */
+export function nrrdSibling(bytes: Uint8Array, name: string): string | null {
+  const { dataFile } = readNrrdHeader(bytes, name)
+  return dataFile === null ? null : siblingName(dataFile, name)
 }

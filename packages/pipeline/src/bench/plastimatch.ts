@@ -97,7 +97,9 @@ function attenuationMha(volume: Volume): Buffer {
     'ElementType = MET_FLOAT',
     'ElementDataFile = LOCAL\n'
   ].join('\n')
-  const mu = Float32Array.from(volume.data, hu => Math.max(0, MU_WATER * (1 + hu / 1000)))
+  // A plain loop: `from` with a function boxes every value.
+  const mu = new Float32Array(volume.data.length)
+  for (let i = 0; i < mu.length; i++) mu[i] = Math.max(0, MU_WATER * (1 + volume.data[i] / 1000))
   return Buffer.concat([Buffer.from(header), Buffer.from(mu.buffer)])
 }
 

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { CancelledError, FileFormatError, FileNotFoundError } from '@raypose/core'
 import {
   chooseSeries,
@@ -11,6 +11,7 @@ import {
   volumeFromSeries
 } from '@raypose/formats'
 import type { OnProgress } from '../types.js'
+import { assertCtSpacing } from './ct-spacing.js'
 import { fileError, readBytes } from './read-bytes.js'
 
 export interface ReadCtOptions {
@@ -39,10 +40,12 @@ const AT_A_TIME = 8
 
 /**
  * Reads a CT from a folder of DICOM slices (folders within it included) or from one file: NIfTI-1, NRRD, MetaImage,
- * enhanced multi-frame DICOM. HU, in LPS.
+ * enhanced multi-frame DICOM. HU, in LPS. An .mhd or .nhdr has its voxels in a file beside it. A folder without DICOM that holds
+ * exactly one such file stands for it.
  *
- * @throws FileNotFoundError for a path that does not exist, cannot be read, or a folder without a DICOM image
+ * @throws FileNotFoundError for a path that does not exist, cannot be read, or a folder without a DICOM image or a volume file
  * @throws SeriesError listing the series where it is not clear which is meant, and for slices that make no volume
+ * @throws VolumeError for voxels of a size that no CT has, which a wrong unit gives
  * @throws FileFormatError, VolumeError as the readers; CancelledError when `signal` aborts
  */
 export async function readCt(path: string, options: ReadCtOptions = {}): Promise<ReadCt> {
@@ -54,31 +57,70 @@ export async function readCt(path: string, options: ReadCtOptions = {}): Promise
   })
   report(0)
   if (!info.isDirectory()) {
-    const loaded = await readVolumeBytes(path, await readBytes(path), { signal })
+    const loaded = await readVolumeFile(path, signal)
     report(1)
     return { ...loaded, path, series: null }
   }
   const files = await readFolder(path, signal, fraction => report(fraction / 2))
   const listing = groupSeries(files)
-  if (listing.series.length === 0 && listing.unreadable.length === 0)
-    throw new FileNotFoundError(
-      files.length === 0
-        ? `${path} is an empty folder`
-        : `${path} holds no DICOM image (${files.length} ${files.length === 1 ? 'file' : 'files'} of another kind)`,
-      'Give the folder of a DICOM CT series, or a .nii, .nii.gz, .nrrd or .mha file.'
-    )
+  if (listing.series.length === 0 && listing.unreadable.length === 0) {
+    const file = onlyVolumeFile(path, files)
+    const loaded = await readVolumeFile(join(path, file), signal)
+    report(1)
+    const notes = [...loaded.notes, `${path} holds no DICOM image; its one volume file was taken: ${file}.`]
+    return { ...loaded, notes, path: join(path, file), series: null }
+  }
   const chosen = chooseSeries(listing, options.series)
   const { seriesUid, studyUid, description, seriesNumber, count } = chosen
   const loaded = await volumeFromSeries(chosen.files, {
     signal,
     onProgress: (done, total) => report(0.5 + done / total / 2, `${total} slices`)
   })
+  assertCtSpacing(loaded.volume, path)
   const notes = [...chosen.notes, ...loaded.notes]
   if (listing.series.length > 1)
     notes.push(
       `${path} holds ${listing.series.length} series; this one was taken: ${description || chosen.id}.`
     )
   return { ...loaded, notes, path, series: { seriesUid, studyUid, description, seriesNumber, count } }
+}
+
+/** Reads one file, and the one beside it that an .mhd or .nhdr keeps its voxels in. */
+async function readVolumeFile(path: string, signal: AbortSignal | undefined): Promise<LoadedVolume> {
+  const sibling = (file: string) =>
+    readBytes(join(dirname(path), file)).catch(error => {
+      if (!(error instanceof FileNotFoundError)) throw error
+      throw new FileNotFoundError(
+        `${path} keeps its voxels in ${file}, which cannot be read beside it`,
+        `Put ${file} into the same folder, or convert both to one file: .nrrd, .mha, or NIfTI.`,
+        { cause: error }
+      )
+    })
+  const loaded = await readVolumeBytes(path, await readBytes(path), { signal, sibling })
+  assertCtSpacing(loaded.volume, path)
+  return loaded
+}
+
+const VOLUME_FILE = /\.(mhd|mha|nii|nii\.gz|nrrd|nhdr)$/i
+
+/**
+ * The volume file of a folder without a DICOM image.
+ * @throws FileNotFoundError unless there is exactly one
+ */
+function onlyVolumeFile(folder: string, files: readonly NamedBytes[]): string {
+  const volumes = files.map(f => f.name).filter(name => VOLUME_FILE.test(name))
+  if (volumes.length === 1) return volumes[0]
+  if (volumes.length > 1)
+    throw new FileNotFoundError(
+      `${folder} holds no DICOM image, but ${volumes.length} volume files: ${volumes.slice(0, 5).join(', ')}${volumes.length > 5 ? ' …' : ''}`,
+      'Give the one that is meant.'
+    )
+  throw new FileNotFoundError(
+    files.length === 0
+      ? `${folder} is an empty folder`
+      : `${folder} holds no DICOM image (${files.length} ${files.length === 1 ? 'file' : 'files'} of another kind)`,
+    'Give the folder of a DICOM CT series, or a .nii, .nii.gz, .nrrd or .mha file.'
+  )
 }
 
 /** Every file of a folder by its path within it; hidden ones, which file managers leave about, are passed over. */

@@ -7,7 +7,10 @@ import {
   type Volume,
   VolumeError
 } from '@raypose/core'
+import { assertCtSpacing } from '../files/ct-spacing.js'
 import { sha256 } from '../files/hash.js'
+import { assertHounsfield, withoutPadding } from './hounsfield.js'
+import { asInt16 } from './int16.js'
 import type { Located } from './locate.js'
 import { orientationInWords, turnVolume } from './orientation.js'
 
@@ -26,10 +29,11 @@ const THICK_MM = 3.5
 
 /**
  * Refuses a volume that cannot be a CT of a patient, before any work is done with it.
- * @throws VolumeError if it is not well formed, too small, of one value, or holds only air
+ * @throws VolumeError if it is not well formed, of voxels as no CT has, too small, of one value, holds only air, or values 1024 too high
  */
 export function assertCt(volume: Volume): void {
   assertVolume(volume)
+  assertCtSpacing(volume, 'The CT')
   const extent = volume.size.map((n, a) => n * volume.spacing[a])
   if (volume.size.some(n => n < LEAST_VOXELS) || extent.some(e => e < LEAST_MM))
     throw new VolumeError(
@@ -38,9 +42,10 @@ export function assertCt(volume: Volume): void {
     )
   let low = Number.POSITIVE_INFINITY
   let high = Number.NEGATIVE_INFINITY
-  for (const x of volume.data) {
-    if (x < low) low = x
-    if (x > high) high = x
+  const { data } = volume
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] < low) low = data[i]
+    if (data[i] > high) high = data[i]
   }
   if (low === high)
     throw new VolumeError(`The CT is empty: every voxel is ${low} HU`, 'Export the series again.')
@@ -49,6 +54,7 @@ export function assertCt(volume: Volume): void {
       `The CT holds only air: no voxel is above ${high.toFixed(0)} HU`,
       'Check that the values are Hounsfield units (rescale slope and intercept).'
     )
+  assertHounsfield(volume)
 }
 
 /** The CT as everything after uses it: in LPS, around the anatomy, 16-bit HU. */
@@ -58,7 +64,7 @@ export interface Intake {
   readonly notes: readonly string[]
 }
 
-/** Turns, crops and, where voxels are needlessly fine, resamples a CT. */
+/** Turns and crops a CT, clears it of padding and, where voxels are needlessly fine, resamples it. */
 export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
   const c = located.isocenter
   const notes = [
@@ -69,12 +75,15 @@ export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
     `Orientation: ${orientationInWords(located.lpsFromCt)}.`
   ]
   const turned = turnVolume(ct, located.lpsFromCt)
-  const cropped = cropToBox(turned, {
-    min: [c[0] - KEEP[0], c[1] - KEEP[1], c[2] - KEEP[2]],
-    max: [c[0] + KEEP[0], c[1] + KEEP[1], c[2] + KEEP[2]]
-  })
+  const { volume: cropped, note } = withoutPadding(
+    cropToBox(turned, {
+      min: [c[0] - KEEP[0], c[1] - KEEP[1], c[2] - KEEP[2]],
+      max: [c[0] + KEEP[0], c[1] + KEEP[1], c[2] + KEEP[2]]
+    })
+  )
   if (cropped.size.some((n, a) => n !== turned.size[a]))
     notes.push(`Cropped to ${cropped.size.join(' × ')} voxels: ${KEEP.join(', ')} mm to each side.`)
+  if (note) notes.push(note)
   const spacing = cropped.spacing.map(s => (s < TOO_FINE_MM ? FINE_MM : s)) as unknown as Vec3
   const fine = cropped.spacing.some(s => s < TOO_FINE_MM)
   if (fine)
@@ -88,11 +97,6 @@ export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
   const volume = fine ? resampleVolume(cropped, { spacing }) : cropped
   return { volume: asInt16(volume), notes }
 }
-
-const asInt16 = (v: Volume): Volume<Int16Array> =>
-  v.data instanceof Int16Array
-    ? (v as Volume<Int16Array>)
-    : { ...v, data: Int16Array.from(v.data, x => Math.max(-32768, Math.min(32767, Math.round(x)))) }
 
 /** Whether a point lies in the volume, or this many mm beyond its outermost voxels. */
 export const isInside = (v: Volume, p: Vec3, marginMm = 2): boolean =>

@@ -9,11 +9,11 @@ import {
   type Mat4,
   poseErrors,
   RayposeError,
-  rigid,
-  type Volume
+  rigid
 } from '@raypose/core'
 import type { Network } from '@raypose/network'
 import { type Patient, withoutExtras } from '../patient/bundle.js'
+import { asInt16 } from '../prepare/int16.js'
 import type { Assessment } from '../register/assessment/assess.js'
 import { prepareRefinement, type RefinementVolume } from '../register/refine.js'
 import { createRegistrar, type Registrar } from '../register/registrar.js'
@@ -244,11 +244,3 @@ const judgementOf = (a: Assessment): Judgement => ({
   probabilityTreAbove2mm: a.probabilityTreAbove2mm,
   probabilityTreAbove10mm: a.probabilityTreAbove10mm
 })
-
-function asInt16(volume: Volume): Volume<Int16Array> {
-  if (volume.data instanceof Int16Array) return volume as Volume<Int16Array>
-  return {
-    ...volume,
-    data: Int16Array.from(volume.data, x => Math.max(-32768, Math.min(32767, Math.round(x))))
-  }
-}

@@ -1,0 +1,92 @@
+import { createPhantom, cropToBox, IDENTITY3, type Vec3, type Volume } from '@raypose/core'
+import { describe, expect, it } from 'vitest'
+import { assertHounsfield } from '../src/prepare/hounsfield.js'
+import { assertCt, takeIn } from '../src/prepare/intake.js'
+import { sampled } from './bodies.js'
+
+const phantom = createPhantom({ seed: 4, spacing: 4 })
+const shifted = (v: Volume, by: number): Volume => {
+  const data = new Float32Array(v.data.length)
+  for (let i = 0; i < data.length; i++) data[i] = v.data[i] + by
+  return { ...v, data }
+}
+const notHu = expect.objectContaining({
+  code: 'volume',
+  message: expect.stringMatching(/not in Hounsfield units.*no air/),
+  hint: expect.stringMatching(/1024 too high.*rescale.*subtract 1024/)
+})
+
+describe('values without their rescale', () => {
+  it.each([1024, 1000])('HU + %i are refused, whether or not air is in view', by => {
+    expect(() => assertCt(shifted(phantom.ct, by))).toThrow(notHu)
+    expect(() => assertHounsfield(shifted(cutInside(60), by))).toThrow(notHu)
+  })
+
+  it('are refused with what a scanner writes outside its field', () => {
+    const [ni, nj] = phantom.ct.size
+    const raw = shifted(phantom.ct, 1024)
+    for (let i = 0; i < raw.data.length; i++) {
+      const [x, y] = [(i % ni) - ni / 2, (Math.floor(i / ni) % nj) - nj / 2]
+      if (Math.hypot(x / ni, y / nj) > 0.5) raw.data[i] = -2000
+    }
+    expect(() => assertCt(raw)).toThrow(notHu)
+  })
+
+  it('are not seen in a CT in HU: whole, cut out of a body, or of bone mostly', () => {
+    expect(() => assertCt(phantom.ct)).not.toThrow()
+    for (const half of [45, 60, 80]) expect(() => assertCt(cutInside(half))).not.toThrow()
+    // A shaft of dense bone fills a third of it.
+    const shaft = sampled([50, 50, 50], [2, 2, 2], [-49, -49, -49], (x, y) =>
+      Math.abs(Math.hypot(x, y) - 33) < 8 ? 1400 : 40
+    )
+    expect(() => assertCt(shaft)).not.toThrow()
+    // Bone of one value, and air about it.
+    const model = sampled([50, 50, 50], [2, 2, 2], [-49, -49, -49], (x, y) =>
+      Math.hypot(x, y) < 40 ? 1000 : -1000
+    )
+    expect(() => assertCt(model)).not.toThrow()
+  })
+})
+
+/** A box within the phantom's body. */
+function cutInside(half: number): Volume {
+  const c = phantom.isocenter
+  return cropToBox(phantom.ct, {
+    min: c.map(x => x - half) as unknown as Vec3,
+    max: c.map(x => x + half) as unknown as Vec3
+  })
+}
+
+describe('padding below the scale', () => {
+  const located = {
+    lpsFromCt: IDENTITY3,
+    isocenter: [0, 0, 0] as Vec3,
+    agreeing: 20,
+    landmarks: 23,
+    residualMm: 3,
+    verified: true,
+    orientationsTried: 1
+  }
+  const padded = sampled([300, 300, 60], [0.4, 0.4, 1], [-60, -60, -30], (x, y) =>
+    Math.hypot(x, y) > 55 ? -3024 : Math.hypot(x, y) < 40 ? 700 : 0
+  )
+
+  it('is lifted to -1024 HU before voxels are averaged, and a note says so', () => {
+    const before = padded.data.slice()
+    const { volume, notes } = takeIn(padded, located, 'pelvis')
+    expect(Math.min(...volume.data.slice(0, 150 * 150))).toBe(-1024)
+    expect(notes.join(' ')).toMatch(/\d+ voxels \(33\.\d+ %\) below -1024 HU, down to -3024/)
+    // What was given stays as it was.
+    expect(padded.data.every((x, i) => x === before[i])).toBe(true)
+  })
+
+  it('of a few voxels is lifted without a word', () => {
+    const volume = sampled([80, 80, 80], [2, 2, 2], [-80, -80, -80], (x, y) =>
+      Math.hypot(x, y) < 60 ? 40 : -1000
+    )
+    volume.data[7] = -1500
+    const taken = takeIn(volume, located, 'pelvis')
+    expect(taken.volume.data[7]).toBe(-1024)
+    expect(taken.notes).toHaveLength(3)
+  })
+})
