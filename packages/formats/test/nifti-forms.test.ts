@@ -101,6 +101,11 @@ describe('which form of a NIfTI file is taken', () => {
     const sheared = await thrown(() => taken({ sform: SHEARED, qformCode: 0 }))
     expect(sheared).toBeInstanceOf(VolumeError)
     expect(sheared.message).toMatch(/from orthogonal/)
+    // A gantry tilted by 10°: the qform would read its slices as upright.
+    const tilted = [0.8, 0, 0, 5, 0, 0.8, 0.35, 5, 0, 0, 2, 5]
+    const gantry = await thrown(() => taken({ sform: tilted, qformCode: 1, pixdim: [0.8, 0.8, 2.03] }))
+    expect(gantry).toBeInstanceOf(VolumeError)
+    expect(gantry.message).toMatch(/sheared by 9\.9°/)
     const both = await thrown(() => taken({ sform: SHEARED, qformCode: 1, pixdim: [0, 0, 0] }))
     expect(both).toBeInstanceOf(VolumeError)
     const template = await thrown(() => taken({ sform: SCALED, sformCode: 4 }))

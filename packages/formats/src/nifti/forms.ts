@@ -12,7 +12,12 @@ interface Form {
   readonly fault: string | null
   /** Whether its axes are not at right angles, or have no length. */
   readonly broken: boolean
+  /** How far its axes are from right angles, degrees. */
+  readonly shearDeg: number
 }
+
+/** A scanner's form sheared further than this tells of a tilted gantry, which no other form undoes. */
+const TILTED_DEG = 1
 
 /**
  * Which of the two forms places the patient. Scanner coordinates (code 1) go before aligned ones (2), those before a template's
@@ -29,6 +34,11 @@ export function chooseForm(header: NiftiHeader, name: string, notes: string[]): 
     )
   const [first] = forms
   const chosen = forms.find(f => f.fault === null) ?? first
+  if (chosen !== first && first.affine.code <= 2 && first.shearDeg > TILTED_DEG)
+    throw new VolumeError(
+      `${name}: the ${first.name} (${words(first.affine)}) ${first.fault}`,
+      'Resample the CT onto upright slices first, or give its DICOM slices.'
+    )
   if (chosen !== first)
     notes.push(
       `${name}: the ${first.name} (${words(first.affine)}) ${first.fault}; the ${chosen.name} is taken.`
@@ -64,23 +74,26 @@ function ranked({ sform, qform, voxel }: NiftiHeader): Form[] {
   return [...form('sform', sform), ...form('qform', qform)].sort((a, b) => rank(a) - rank(b))
 }
 
-function faultOf({ steps, origin }: NiftiAffine, voxel: Vec3): Pick<Form, 'fault' | 'broken'> {
+function faultOf({ steps, origin }: NiftiAffine, voxel: Vec3): Pick<Form, 'fault' | 'broken' | 'shearDeg'> {
   const columns = ([0, 1, 2] as const).map(c => column3(steps, c))
   const lengths = columns.map(norm)
   if (![...steps, ...origin].every(Number.isFinite) || !lengths.every(l => l > 0))
-    return { fault: 'is singular', broken: true }
+    return { fault: 'is singular', broken: true, shearDeg: 0 }
   const [a, b, c] = columns.map(normalize)
   const shear = Math.max(Math.abs(dot(a, b)), Math.abs(dot(a, c)), Math.abs(dot(b, c)))
+  const shearDeg = (Math.asin(Math.min(1, shear)) * 180) / Math.PI
   if (shear > SHEAR_TOLERANCE)
     return {
-      fault: `is sheared by ${((Math.asin(Math.min(1, shear)) * 180) / Math.PI).toFixed(1)}° (a tilted gantry, unless it is a registration's)`,
-      broken: true
+      fault: `is sheared by ${shearDeg.toFixed(1)}° (a tilted gantry, unless it is a registration's)`,
+      broken: true,
+      shearDeg
     }
   // A size of 0 says nothing.
   const other = lengths.some((l, axis) => voxel[axis] > 0 && Math.abs(l / voxel[axis] - 1) > SIZE_TOLERANCE)
   return {
     fault: other ? `has voxels of ${sizes(lengths)} where the header says ${sizes(voxel)}` : null,
-    broken: false
+    broken: false,
+    shearDeg
   }
 }
 
