@@ -189,6 +189,25 @@ describe('the initial pose', () => {
     }
   })
 
+  it.each([
+    ['logarithm', 'bright', { intensity: 'log', bright: 'attenuation', mirrored: false }],
+    ['side', 'mirrored', { intensity: 'linear', bright: 'exposure', mirrored: true }]
+  ] as const)('does not believe a file whose %s is wrong', async (_, wrong, says) => {
+    const told = await initialPose(patient, shoot(truth), PAPER_DETECTOR, says)
+    expect(told.normalisation).toMatchObject(says)
+    const found = await initialPose(patient, shoot(truth), PAPER_DETECTOR, {
+      ...says,
+      hearsay: ['intensity', 'bright', 'mirrored']
+    })
+    expect(found.confidence.word).toBe('high')
+    expect(found.normalisation).toMatchObject({
+      bright: 'exposure',
+      mirrored: false,
+      settled: { [wrong]: 'found' }
+    })
+    expect(distanceOf(found, truth)).toBeLessThan(SUCCESS)
+  })
+
   it('comes through blades, a circle and a letter', async () => {
     const letter = shoot(truth)
     for (let v = 8; v < 30; v++) letter.data.fill(0, v * 240 + 8, v * 240 + 26)

@@ -55,8 +55,10 @@ const FILES = {
   report: 'report.html'
 } as const
 
+type Told = 'intensity' | 'bright' | 'mirrored'
+
 /** What a file may leave open about its values, as sentences about what was found. */
-const FOUND: Record<'intensity' | 'bright' | 'mirrored', (n: Normalisation) => string> = {
+const FOUND: Record<Told, (n: Normalisation) => string> = {
   intensity: n =>
     `The file does not say whether its values are a detector reading (linear) or its logarithm: taken for ${n.intensity} (see --intensity).`,
   bright: n => `The file does not say what bright stands for: taken for ${n.bright} (see --bright).`,
@@ -67,11 +69,19 @@ const FOUND: Record<'intensity' | 'bright' | 'mirrored', (n: Normalisation) => s
 /** Pictures turned further than this are worth a sentence, degrees. */
 const TURNED = 30
 
-/** What was found about the picture, for people. */
-function findings(n: Normalisation): string[] {
+/** What a file said that the picture contradicts. */
+const CONTRADICTED: Record<Told, (said: XrayReading) => string> = {
+  intensity: s => `The file says that its values are ${s.intensity}; the picture fits only otherwise.`,
+  bright: s => `The file says that bright stands for ${s.bright}; the picture fits only otherwise.`,
+  mirrored: s =>
+    `By its file the picture is ${s.mirrored ? 'stored as seen from behind the detector' : 'stored as seen from the tube'}; it fits only the other way.`
+}
+
+/** What was found about the picture, for people. @param said what was known before */
+function findings(n: Normalisation, said: XrayReading): string[] {
   const keys = (['intensity', 'bright', 'mirrored'] as const).filter(k => n.settled[k] === 'found')
   return [
-    ...keys.map(k => FOUND[k](n)),
+    ...keys.map(k => (said[k] === undefined || said[k] === n[k] ? FOUND[k](n) : CONTRADICTED[k](said))),
     ...(n.mirrored ? ['The picture is stored as seen from the other side; its columns were reversed.'] : []),
     ...(n.tube === 'behind' && n.settled.tube === 'found'
       ? ['The X-ray was taken from behind the patient (the tube beneath the table).']
@@ -83,8 +93,16 @@ function findings(n: Normalisation): string[] {
 }
 
 /** What the file and the user say of the picture; what the file only suggests is tried first. */
-export function readingOf(xray: CalibratedXray, w: Pick<RegisterWork, 'orientation' | 'tube'>): XrayReading {
+export function readingOf(
+  xray: CalibratedXray,
+  w: Pick<RegisterWork, 'orientation' | 'tube' | 'reading'>
+): XrayReading {
   const told = (key: 'intensity' | 'bright') => !xray.guessed.includes(key)
+  const byFile: Record<Told, boolean> = {
+    intensity: told('intensity') && w.reading.intensity === undefined,
+    bright: told('bright') && w.reading.bright === undefined,
+    mirrored: xray.mirrored !== null && w.orientation?.mirrored === undefined
+  }
   return {
     ...(told('intensity') && { intensity: xray.intensity }),
     ...(told('bright') && { bright: xray.bright }),
@@ -92,6 +110,7 @@ export function readingOf(xray: CalibratedXray, w: Pick<RegisterWork, 'orientati
     ...(xray.sourceToPatient !== null && { sourceToPatient: xray.sourceToPatient }),
     ...w.orientation,
     ...(w.tube && { tube: w.tube }),
+    hearsay: (['intensity', 'bright', 'mirrored'] as const).filter(k => byFile[k]),
     guess: {
       intensity: xray.intensity,
       bright: xray.bright,
@@ -199,7 +218,7 @@ async function writeRegistration(
   }
 ): Promise<RegisteredXray> {
   const { normalisation } = registration.initial
-  const notes = [...where.notes, ...xray.notes, ...findings(normalisation)]
+  const notes = [...where.notes, ...xray.notes, ...findings(normalisation, readingOf(xray, w))]
   const parameters = {
     similarity: registration.similarity.name,
     intensity: normalisation.intensity,

@@ -57,7 +57,11 @@ export async function initialPose(
   const started = performance.now()
   const spent = { normalise: 0, detect: 0, pose: 0, verify: 0 }
   const observer: Observer = { ...patient, sourceToPatient: reading.sourceToPatient, spent }
-  const { best: found, tried } = await findBest(observer, image, detector, patient.trained, reading)
+  const {
+    best: found,
+    tried,
+    reading: known
+  } = await findBest(observer, image, detector, patient.trained, reading)
   const best =
     found.confidence.word === 'no' || patient.drrRounds === 0
       ? found
@@ -70,7 +74,7 @@ export async function initialPose(
     hypotheses: pose ? hypothesesOf(pose, best.eye.turn) : [],
     detections: describe(patient, best, seen),
     centre: pose?.centre ?? patient.isocenter,
-    normalisation: normalisationOf(best, reading, tried),
+    normalisation: normalisationOf(best, known, tried),
     timings: { ...spent, total: performance.now() - started }
   }
 }
@@ -101,7 +105,8 @@ function normalisationOf(
     settled: {
       intensity: settled(reading.intensity),
       bright: settled(reading.bright),
-      mirrored: settled(reading.mirrored),
+      mirrored:
+        reading.mirrored === picture.encoding.mirrored ? settled(reading.mirrored) : settled(undefined),
       tube: settled(reading.tube),
       rotation: settled(reading.rotation)
     },

@@ -14,6 +14,29 @@ const TURNS = Array.from({ length: 12 }, (_, i) => (i <= 6 ? i : i - 12) * 30 * 
 export interface Found {
   readonly best: Look
   readonly tried: number
+  /** What was taken for known. */
+  readonly reading: XrayReading
+}
+
+/**
+ * The best look at an X-ray as `reading` says; where that does not convince, and part of it is hearsay, at one that may be otherwise. See {@link search}.
+ */
+export async function findBest(
+  observer: Observer,
+  image: Image,
+  detector: Detector,
+  trained: Detector,
+  reading: XrayReading
+): Promise<Found> {
+  const told = await search(observer, image, detector, trained, reading)
+  const { hearsay = [] } = reading
+  if (told.best.confidence.value >= CONVINCING || hearsay.length === 0) return told
+  const open = Object.fromEntries(
+    Object.entries(reading).filter(([key]) => !(hearsay as readonly string[]).includes(key))
+  )
+  const other = await search(observer, image, detector, trained, open)
+  const tried = told.tried + other.tried
+  return other.best.confidence.value >= CONVINCING ? { ...other, tried } : { ...told, tried }
 }
 
 /**
@@ -21,7 +44,7 @@ export interface Found {
  * turns, mirrored last. Where the file does not say whether the picture is mirrored, or the tube behind the patient, the other way is looked at as well,
  * for a pelvis is nearly its own mirror image, and so is the other of logarithm and reading: the one that the DRR is more like is taken.
  */
-export async function findBest(
+async function search(
   observer: Observer,
   image: Image,
   detector: Detector,
@@ -77,11 +100,13 @@ export async function findBest(
   let found: Look = best!
   if (found.pose) {
     const { picture, eye, tube: side } = found
-    for (const mirrored of mirroredOf(reading))
+    const hearsay = reading.hearsay?.includes('mirrored') && reading.mirrored !== undefined
+    for (const mirrored of hearsay ? [false, true] : mirroredOf(reading))
       for (const tube of tubes) {
         const same = mirrored === picture.encoding.mirrored
         if (same && tube === side) continue
-        await consider({ ...picture.encoding, mirrored }, same ? eye.turn : -eye.turn, tube, liker)
+        const better = hearsay && !same ? clearlyLiker : liker
+        await consider({ ...picture.encoding, mirrored }, same ? eye.turn : -eye.turn, tube, better)
       }
     found = best!
   }
@@ -96,7 +121,7 @@ export async function findBest(
     await consider(found.picture.encoding, found.eye.turn + rotation, found.tube)
     found = best!
   }
-  return { best: found, tried }
+  return { best: found, tried, reading }
 }
 
 /** The picture without a border, if that shows clearly more of the landmarks, or the pose is surer. */
@@ -113,6 +138,12 @@ const surer = (a: Look, b: Look): boolean => a.confidence.value > b.confidence.v
 const liker = (a: Look, b: Look): boolean =>
   a.confidence.word !== 'no' &&
   (b.confidence.word === 'no' || a.confidence.evidence.similarity > b.confidence.evidence.similarity)
+
+/** What it takes to go against a file. */
+const CLEARLY = 0.05
+
+const clearlyLiker = (a: Look, b: Look): boolean =>
+  liker(a, b) && a.confidence.evidence.similarity > b.confidence.evidence.similarity + CLEARLY
 
 const mirroredOf = ({ mirrored }: XrayReading): boolean[] =>
   mirrored === undefined ? [false, true] : [mirrored]

@@ -14,6 +14,8 @@ export interface XrayReading {
   readonly rotation?: number
   /** Which side of the patient the tube stands on. */
   readonly tube?: TubeSide
+  /** Which of these only a file says: given up where nothing convinces as it says and something does otherwise. */
+  readonly hearsay?: readonly ('intensity' | 'bright' | 'mirrored')[]
   /** What it probably is, tried first, where `intensity`, `bright` and `tube` are not given. */
   readonly guess?: {
     readonly intensity: 'linear' | 'log'
