@@ -88,7 +88,10 @@ export function addDrrCommand(program: Command): void {
       'point the C-arm turns about, mm in LPS (default: the centre of the CT)',
       vector('--isocenter')
     )
-    .option('--series <uid>', 'DICOM series to take, by its UID or the end of it')
+    .option(
+      '--series <uid>',
+      'DICOM series to take, by the end of its UID (UID#2 where several reconstructions share one)'
+    )
     .option('--sdd <mm>', 'distance from source to detector', positiveNumber('--sdd', '1200'), d.sdd)
     .option(
       '--source-to-isocenter <mm>',

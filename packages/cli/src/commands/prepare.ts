@@ -58,7 +58,10 @@ export function addPrepareCommand(program: Command): void {
       oneOf('--recipe', RECIPE_NAMES),
       'raypose'
     )
-    .option('--series <uid>', 'DICOM series to take, by its UID or the end of it')
+    .option(
+      '--series <uid>',
+      'DICOM series to take, by the end of its UID (UID#2 where several reconstructions share one)'
+    )
     .option(
       '--isocenter <x,y,z>',
       'middle of the anatomy, mm in the coordinates of the CT (default: it is found)',
