@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { ArgumentError } from '@raypose/core'
 import { type ReadXray, readXrayFile } from '@raypose/pipeline'
-import type { RegisterWork } from './register.js'
+import type { RegisterWork } from './register-work.js'
 
 type Given = Pick<RegisterWork, 'xrays' | 'geometry' | 'reading'>
 

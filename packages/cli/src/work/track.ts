@@ -23,7 +23,8 @@ import {
   type XraySequence
 } from '@raypose/pipeline'
 import { drawOverlay } from '../report/overlay.js'
-import { type RegisterWork, readingOf } from './register.js'
+import { readingOf } from './picture-reading.js'
+import type { RegisterWork } from './register-work.js'
 import { projectAll } from './registration-overlay.js'
 
 export interface TrackWork
