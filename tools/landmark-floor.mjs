@@ -39,7 +39,7 @@ const inSpace = []
 const each = model.landmarks.map(() => [])
 for (const { name, ct, landmarks, isocenter } of members) {
   const { volume } = await readCt(ct)
-  const moved = landmarks.map(p => p && p.map(x => x + Number(values.sigma) * random.normal()))
+  const moved = landmarks.map(p => p?.map(x => x + Number(values.sigma) * random.normal()) ?? null)
   const fit = fitSurfacesToCt(model, volume, moved)
   landmarks.forEach((p, k) => {
     if (!p) return
