@@ -19,9 +19,12 @@ export interface BeamFindings {
 const LEAST_BEFORE_DETECTOR = 50
 /** A distance from source to patient outside these shares of that to the detector is a placeholder, or in another unit. */
 const PLAUSIBLE = [0.3, 0.95] as const
-/** Patients lie this far from where a C-arm's file has them, mm: worth a sentence from the first on, beyond belief from the second. */
+/**
+ * Patients lie about 40 mm (standard deviation) from where a C-arm's file has them: worth a sentence from the first on, not to be accepted from the second,
+ * mm. To doubt a right pose costs a look; to accept one that is 80 mm off may cost more.
+ */
 const REMARKABLE = 60
-const BEYOND_BELIEF = 100
+const BEYOND_BELIEF = 80
 
 const ADVICE =
   'pixel size or source-to-detector distance may be wrong, and the pose with them, however well it fits'
