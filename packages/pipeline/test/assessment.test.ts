@@ -149,6 +149,14 @@ describe('a registration', () => {
     const refused = assess(judged, centre, { initialRefused: 'Few landmarks agree.' })
     expect(refused.status).toBe('doubtful')
     expect(refused.reasons).toContain('Few landmarks agree.')
+    // The pose is 700 mm from the source.
+    const beam = (sourceToPatient: number) => ({ beam: { sourceToDetector: 1200, sourceToPatient } })
+    expect(assess(judged, centre, beam(720)).status).toBe('accepted')
+    const contradicted = assess(judged, centre, beam(900))
+    expect(contradicted.status).toBe('doubtful')
+    expect(contradicted.reasons[0]).toMatch(/900 mm from source to patient/)
+    expect(contradicted.probabilityTreAbove10mm).toBe(0.5)
+    expect(contradicted.probabilityTreAbove2mm).toBe(0.5)
     expect(assess(judged, centre, { objections: ['The table moved.'] })).toMatchObject({
       status: 'rejected',
       probability: 0

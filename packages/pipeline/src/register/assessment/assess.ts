@@ -40,6 +40,9 @@ export interface Circumstances {
 /** No pose is accepted that is more than 10 mm off with a greater chance than this. */
 export const MOST_OFF = 0.2
 
+/** How probable a gross error is taken to be where the distances contradict the pose. */
+const EVEN = 0.5
+
 /** A picture with more than this share of its pixels at the ends of the grey scale shows too little. */
 const MOST_CLIPPED = 0.9
 /** A field with less than this share that the CT can say something of shows nothing. */
@@ -61,7 +64,9 @@ export function assess(
   )
   const fatal = [...objections, ...along.fatal, ...impossible(evidence, covariance !== null)]
   const failure = fatal.length > 0 ? 1 : p.failure
-  const gross = fatal.length > 0 ? 1 : p.treAbove10mm
+  // The picture fits as well in a wrong geometry: what it says is worth less where distances contradict each other.
+  const picture = along.doubts.length > 0 ? Math.max(EVEN, p.treAbove10mm) : p.treAbove10mm
+  const gross = fatal.length > 0 ? 1 : picture
   const acceptable =
     failure < STATUS_LIMITS.accept && gross < MOST_OFF && !initialRefused && along.doubts.length === 0
   const status = failure >= STATUS_LIMITS.reject ? 'rejected' : acceptable ? 'accepted' : 'doubtful'
