@@ -8,9 +8,11 @@ export function fileError(path: string, error: unknown): RayposeError {
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return new FileNotFoundError(`${path} does not exist`, 'Check the path.', { cause: error })
   if (code === 'ERR_FS_FILE_TOO_LARGE')
-    return new FileFormatError(`${path} is larger than 2 GiB`, 'Crop the volume, or give its DICOM slices.', {
-      cause: error
-    })
+    return new FileFormatError(
+      `${path} is larger than 2 GiB`,
+      'Crop a volume, or give its DICOM slices; cut a run of X-rays into parts.',
+      { cause: error }
+    )
   return new FileNotFoundError(
     `${path} cannot be read (${code ?? (error instanceof Error ? error.message : String(error))})`,
     'Check its permissions and the disk.',
