@@ -1,3 +1,4 @@
+import { concatBytes } from '../src/bytes/elements.js'
 import type { NamedBytes } from '../src/index.js'
 
 /** One element in Explicit VR Little Endian: text, 16-bit numbers (US, SS), bytes as they are. */
@@ -33,22 +34,14 @@ export function dataSetBytes(elements: Readonly<Record<string, Content>>, explic
           : [...vr, ...lengthBytes(value.length, 2)]
       return [Uint8Array.from([...tagBytes(tag), ...head]), value]
     })
-  return joined(parts)
+  return concatBytes(parts)
 }
 
 /** Items of a sequence, each of known length. */
 export const itemBytes = (...items: Uint8Array[]): Uint8Array =>
-  joined(items.flatMap(i => [Uint8Array.from([...tagBytes('FFFEE000'), ...lengthBytes(i.length, 4)]), i]))
-
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0))
-  let at = 0
-  for (const p of parts) {
-    out.set(p, at)
-    at += p.length
-  }
-  return out
-}
+  concatBytes(
+    items.flatMap(i => [Uint8Array.from([...tagBytes('FFFEE000'), ...lengthBytes(i.length, 4)]), i])
+  )
 
 /** Elements of a plain axial CT slice of 8 × 8 pixels, at 40 HU, at height z. */
 export function sliceElements(
@@ -102,7 +95,10 @@ export function partTen(
   })
   const preamble = new Uint8Array(132)
   preamble.set([0x44, 0x49, 0x43, 0x4d], 128)
-  return { name, bytes: joined([preamble, meta, dataSetBytes(elements, syntax !== '1.2.840.10008.1.2')]) }
+  return {
+    name,
+    bytes: concatBytes([preamble, meta, dataSetBytes(elements, syntax !== '1.2.840.10008.1.2')])
+  }
 }
 
 /** A series of slices 5 mm apart, each with its changes. */

@@ -16,12 +16,12 @@ import {
   viewFromPose,
   XRAY_PRESETS
 } from '@raypose/core'
-import { createDetector, type Detector as LandmarkDetector } from '@raypose/network'
+import type { Detector as LandmarkDetector } from '@raypose/network'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readModel } from '../src/files/model.js'
 import { fromTheFront, seenFromBehind } from '../src/register/initial/from-behind.js'
 import { type InitialPosePatient, initialPose } from '../src/register/initial/initial-pose.js'
 import type { XrayReading } from '../src/register/initial/types.js'
+import { phantomPatient } from './phantom-patient.js'
 
 const phantom = createPhantom({ seed: 31, spacing: 2, size: [164, 123, 144] })
 const renderer = createWasmRenderer(phantom.ct)
@@ -76,17 +76,7 @@ describe('the initial pose from behind', () => {
   let network: LandmarkDetector
   let patient: InitialPosePatient
   beforeAll(async () => {
-    const model = await readModel()
-    network = await createDetector(model, { threads: 2 })
-    patient = {
-      network,
-      renderer,
-      landmarks: phantom.landmarks,
-      names: model.landmarkNames,
-      weightsFor: () => phantom.landmarks.map(() => 1),
-      isocenter: phantom.isocenter,
-      trained: PAPER_DETECTOR
-    }
+    ;({ network, patient } = await phantomPatient(phantom, renderer))
   })
   afterAll(async () => {
     await network.release()

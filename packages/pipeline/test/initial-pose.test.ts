@@ -21,13 +21,13 @@ import {
   XrayError,
   type XraySettings
 } from '@raypose/core'
-import { createDetector, type Detector as LandmarkDetector } from '@raypose/network'
+import type { Detector as LandmarkDetector } from '@raypose/network'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readModel } from '../src/files/model.js'
 import { networkEye, pictureRotation } from '../src/register/initial/eye.js'
 import { type InitialPosePatient, initialPose, normaliseXray } from '../src/register/initial/initial-pose.js'
 import type { InitialPose, XrayReading } from '../src/register/initial/types.js'
 import { lineIntegrals } from '../src/register/line-integrals.js'
+import { phantomPatient } from './phantom-patient.js'
 
 const phantom = createPhantom({ seed: 31, spacing: 2, size: [164, 123, 144] })
 const renderer = createWasmRenderer(phantom.ct)
@@ -40,17 +40,7 @@ const truth = poseFromView(
 let network: LandmarkDetector
 let patient: InitialPosePatient
 beforeAll(async () => {
-  const model = await readModel()
-  network = await createDetector(model, { threads: 2 })
-  patient = {
-    network,
-    renderer,
-    landmarks: phantom.landmarks,
-    names: model.landmarkNames,
-    weightsFor: () => phantom.landmarks.map(() => 1),
-    isocenter: phantom.isocenter,
-    trained: PAPER_DETECTOR
-  }
+  ;({ network, patient } = await phantomPatient(phantom, renderer))
 })
 afterAll(async () => {
   await network.release()

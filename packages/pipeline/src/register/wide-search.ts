@@ -4,7 +4,6 @@ import {
   gradientPatches,
   gridViews,
   type Mat4,
-  PAPER_SOURCE_TO_ISOCENTER,
   poseFromView,
   project,
   type RegistrationView,
@@ -17,6 +16,7 @@ import {
   type ViewsRegistration,
   type ViewsResult
 } from '@raypose/core'
+import { usualDepth } from './initial/eye.js'
 import type { TubeSide } from './initial/from-behind.js'
 
 /** Landmarks less sure than this of their pose do not say alone where to begin. */
@@ -124,7 +124,7 @@ export function widePoses(
  */
 function plausible(pose: Mat4, centre: Vec3, detector: Detector): boolean {
   const { u, v, depth } = project({ detector, cameraFromLps: pose }, centre)
-  const usual = (PAPER_SOURCE_TO_ISOCENTER / 1200) * detector.sdd
+  const usual = usualDepth(detector.sdd)
   const [columns, rows] = detector.size
   return (
     Math.abs(depth - usual) < OFF_DEPTH * usual &&
@@ -135,7 +135,7 @@ function plausible(pose: Mat4, centre: Vec3, detector: Detector): boolean {
 
 /** The grid's cameras; the C-arm's proportions are the paper's. */
 function wideViews(centre: Vec3, { sdd }: Detector, { tube, view: about }: SearchRange): Mat4[] {
-  const distance = (PAPER_SOURCE_TO_ISOCENTER / 1200) * sdd
+  const distance = usualDepth(sdd)
   const front = gridViews(GRID)
   const behind = front.map(view => ({ ...view, gamma: view.gamma + Math.PI }))
   const near = about

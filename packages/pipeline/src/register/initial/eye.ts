@@ -1,4 +1,12 @@
-import { centredDetector, type Detector, type Mat4, rigid, rotationZ, toDetectorPixel } from '@raypose/core'
+import {
+  centredDetector,
+  type Detector,
+  type Mat4,
+  PAPER_SOURCE_TO_ISOCENTER,
+  rigid,
+  rotationZ,
+  toDetectorPixel
+} from '@raypose/core'
 
 /** The detector that a network was trained for, on an X-ray's source: same ray slopes, centred on its picture, turned in its plane. */
 export interface Eye {
@@ -24,6 +32,9 @@ export function networkEye(trained: Detector, xray: Detector, turn = 0): Eye {
   }
   return { detector, turn }
 }
+
+/** Where the patient's middle usually is: the paper's share of the distance from source to detector, mm from the source. */
+export const usualDepth = (sdd: number): number => (PAPER_SOURCE_TO_ISOCENTER / 1200) * sdd
 
 /** The rotation that takes coordinates of a turned camera to those of the X-ray's: cameraFromLps = this · eyeFromLps. */
 export const cameraFromEye = (turn: number): Mat4 => rigid(rotationZ(turn), [0, 0, 0])

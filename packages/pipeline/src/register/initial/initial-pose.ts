@@ -96,19 +96,19 @@ function normalisationOf(
   reading: XrayReading,
   tried: number
 ): Normalisation {
-  const settled = (known: unknown) => (known === undefined ? 'found' : 'given')
+  const taken = { ...picture.encoding, tube }
+  // What a file says may have been given up.
+  const settled = (key: keyof typeof taken) => (reading[key] === taken[key] ? 'given' : 'found')
   const turn = eye.turn + (pose ? pictureRotation(pose.cameraFromLps) : 0)
   return {
-    ...picture.encoding,
-    tube,
+    ...taken,
     rotationDeg: Math.atan2(Math.sin(turn), Math.cos(turn)) / DEGREE,
     settled: {
-      intensity: settled(reading.intensity),
-      bright: settled(reading.bright),
-      mirrored:
-        reading.mirrored === picture.encoding.mirrored ? settled(reading.mirrored) : settled(undefined),
-      tube: settled(reading.tube),
-      rotation: settled(reading.rotation)
+      intensity: settled('intensity'),
+      bright: settled('bright'),
+      mirrored: settled('mirrored'),
+      tube: settled('tube'),
+      rotation: reading.rotation === undefined ? 'found' : 'given'
     },
     fieldShare: picture.fieldShare,
     tried

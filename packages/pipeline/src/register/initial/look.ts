@@ -4,7 +4,6 @@ import {
   type Image,
   type LandmarkPose,
   type Mat4,
-  PAPER_SOURCE_TO_ISOCENTER,
   PoseError,
   poseFromLandmarks,
   poseFromView,
@@ -14,7 +13,7 @@ import {
 import type { Detector as LandmarkDetector } from '@raypose/network'
 import { judge } from './confidence.js'
 import { CONFIDENT, fieldOf, landmarkEvidence } from './evidence.js'
-import type { Eye } from './eye.js'
+import { type Eye, usualDepth } from './eye.js'
 import { seenFromBehind, type TubeSide } from './from-behind.js'
 import { lookAt, type Picture } from './picture.js'
 import { detailSimilarity } from './similarity.js'
@@ -124,9 +123,12 @@ function poseOf(
 
 function startsOf({ isocenter }: Observer, { detector }: Eye, tube: TubeSide): Mat4[] {
   if (tube === 'front') return []
-  const distance = (PAPER_SOURCE_TO_ISOCENTER / 1200) * detector.sdd
   return ORBITS_BEHIND.map(orbit =>
-    poseFromView({ alpha: 0, beta: 0, gamma: orbit * DEGREE, translation: [0, 0, 0] }, isocenter, distance)
+    poseFromView(
+      { alpha: 0, beta: 0, gamma: orbit * DEGREE, translation: [0, 0, 0] },
+      isocenter,
+      usualDepth(detector.sdd)
+    )
   )
 }
 
