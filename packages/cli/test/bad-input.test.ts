@@ -7,6 +7,7 @@ import { type NamedBytes, writeDicomCtSlices, writeDicomXray, writeNrrd, writePn
 import { compactSpec, randomParameters } from '@raypose/network'
 import { writePatient } from '@raypose/pipeline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { preparedLandmarks } from './fixtures.js'
 
 /**
  * Every kind of bad input that users can be expected to bring, as they bring it: each gets a typed error that names the thing and
@@ -72,18 +73,7 @@ beforeAll(async () => {
   await writePatient(at('patient'), {
     isocenter: [...phantom.isocenter],
     detector: { sdd: 1200, pixel: [1.6, 1.6], size: [240, 188], principalPoint: [119.5, 93.5] },
-    landmarks: phantom.landmarks.map((p, i) => ({
-      name: `${i}`,
-      point: [...p],
-      source: 'rays',
-      rays: 9,
-      pairs: 9,
-      spreadMm: 1,
-      surfaceDistanceMm: 1,
-      priorResidualMm: 1,
-      validationMm: 1,
-      weight: 1
-    })),
+    landmarks: preparedLandmarks(phantom.landmarks),
     provenance: {},
     validation: {},
     curve: [],

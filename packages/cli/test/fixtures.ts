@@ -12,7 +12,13 @@ import {
   type Vec3,
   type View
 } from '@raypose/core'
-import type { EvaluatedView, Evaluation, PatientManifest, RegistrationJson } from '@raypose/pipeline'
+import type {
+  EvaluatedView,
+  Evaluation,
+  PatientManifest,
+  PatientParts,
+  RegistrationJson
+} from '@raypose/pipeline'
 
 /** A disc whose border is a ramp of one pixel, on nothing. */
 export const disc = (width: number, height: number, cx: number, cy: number, radius: number): Image => ({
@@ -236,3 +242,21 @@ export const aManifest = (): PatientManifest => ({
   files: { network: { sha256: 'aa', bytes: 1 }, volume: { sha256: 'bb', bytes: 2 } },
   integrity: 'cc'
 })
+
+/** Landmarks of a patient that was prepared well, as a manifest has them. */
+export const preparedLandmarks = (
+  points: readonly Vec3[],
+  names: readonly string[] = points.map((_, i) => `${i}`)
+): PatientParts['landmarks'] =>
+  points.map((p, i) => ({
+    name: names[i],
+    point: [p[0], p[1], p[2]],
+    source: 'rays',
+    rays: 9,
+    pairs: 9,
+    spreadMm: 1,
+    surfaceDistanceMm: 1,
+    priorResidualMm: 1,
+    validationMm: 1,
+    weight: 1
+  }))

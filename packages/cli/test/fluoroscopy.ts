@@ -3,6 +3,7 @@ import { writeDicomXray } from '@raypose/formats'
 import { compactSpec, randomParameters } from '@raypose/network'
 import { writePatient } from '@raypose/pipeline'
 import { edited } from '../../formats/test/dicom-edit.js'
+import { preparedLandmarks } from './fixtures.js'
 
 const [WIDTH, HEIGHT] = PAPER_DETECTOR.size
 const COUNT = WIDTH * HEIGHT
@@ -15,18 +16,7 @@ export async function writeIgnorantPatient(folder: string): Promise<void> {
   await writePatient(folder, {
     isocenter: [...phantom.isocenter],
     detector: { sdd: 1200, pixel: [1.6, 1.6], size: [WIDTH, HEIGHT], principalPoint: [119.5, 93.5] },
-    landmarks: phantom.landmarks.map((p, i) => ({
-      name: names[i],
-      point: [...p],
-      source: 'rays',
-      rays: 9,
-      pairs: 9,
-      spreadMm: 1,
-      surfaceDistanceMm: 1,
-      priorResidualMm: 1,
-      validationMm: 1,
-      weight: 1
-    })),
+    landmarks: preparedLandmarks(phantom.landmarks, names),
     provenance: {},
     validation: {},
     curve: [],
