@@ -1,3 +1,4 @@
+export { LOWEST_HU } from './bytes/elements.js'
 export * from './dicom/choose.js'
 export type { Dataset } from './dicom/dataset.js'
 export { type DicomFile, type DicomHeader, type NamedBytes, readDicomFile } from './dicom/header.js'

@@ -157,8 +157,8 @@ function toFloat(stored: ArrayLike<number>, slope: number, intercept: number): F
   return out
 }
 
-/** What air outside the field of a scanner is, HU. */
-const OUTSIDE_HU = -1024
+/** The least HU of a CT, which stands for air outside the field: scanners store 12 bits from −1024, and padding lies below. */
+export const LOWEST_HU = -1024
 
 /** Puts air where a file has NaN (which tools write outside the field that was measured), and counts it. All NaN stays so. */
 export function airForNaN(data: HuArray): { data: HuArray; count: number } {
@@ -167,7 +167,7 @@ export function airForNaN(data: HuArray): { data: HuArray; count: number } {
   for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i])) count++
   if (count === 0 || count === data.length) return { data, count: 0 }
   const filled = new Float32Array(data.length)
-  for (let i = 0; i < data.length; i++) filled[i] = Number.isNaN(data[i]) ? OUTSIDE_HU : data[i]
+  for (let i = 0; i < data.length; i++) filled[i] = Number.isNaN(data[i]) ? LOWEST_HU : data[i]
   return { data: toHu(filled), count }
 }
 

@@ -1,11 +1,8 @@
 import { CancelledError, FileFormatError, type Vec3 } from '@raypose/core'
-import type { HuArray } from '../bytes/elements.js'
+import { type HuArray, LOWEST_HU } from '../bytes/elements.js'
 import { commonCorner, markCorners, settleCorners } from './corners.js'
 import { decodePaddedFrame } from './pixels.js'
 import type { Slice } from './slices.js'
-
-/** The least HU of a CT, air outside the field: scanners store 12 bits from −1024, and padding lies below. */
-export const AIR_HU = -1024
 
 /** How the work is watched and stopped. */
 export interface Progress {
@@ -35,7 +32,7 @@ export async function hounsfield(
     out = stored(out, k * plane, hu)
     options.onProgress?.(k + 1, slices.length)
   }
-  return corners ? settleCorners(out, corners, AIR_HU, notes) : out
+  return corners ? settleCorners(out, corners, LOWEST_HU, notes) : out
 }
 
 async function rescaled({ file, frame, rescale }: Slice, hu: Float64Array): Promise<void> {
@@ -43,9 +40,9 @@ async function rescaled({ file, frame, rescale }: Slice, hu: Float64Array): Prom
   const { slope, intercept } = rescale
   for (let i = 0; i < hu.length; i++) {
     const v = slope * stored[i] + intercept
-    hu[i] = v > AIR_HU ? v : AIR_HU
+    hu[i] = v > LOWEST_HU ? v : LOWEST_HU
   }
-  if (padded) for (let i = 0; i < hu.length; i++) if (padded[i]) hu[i] = AIR_HU
+  if (padded) for (let i = 0; i < hu.length; i++) if (padded[i]) hu[i] = LOWEST_HU
 }
 
 /** Writes a slice where it belongs, and gives the array, which is another where a value does not fit Int16. */

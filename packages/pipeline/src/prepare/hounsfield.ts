@@ -1,10 +1,8 @@
 import { type Volume, VolumeError, type VoxelArray } from '@raypose/core'
-
-/** The lowest value that a CT scale has: scanners write it, or less, where they have not measured. */
-export const PADDING_HU = -1024
+import { LOWEST_HU } from '@raypose/formats'
 
 /** HU between which a voxel is air, or lung, or foam; below is padding, which says nothing of the scale. */
-const AIR: readonly [number, number] = [PADDING_HU, -200]
+const AIR: readonly [number, number] = [LOWEST_HU, -200]
 /** Where fat and soft tissue lie when 1000 to 1024 was not taken off; in HU, only dense bone does. */
 const SHIFTED_TISSUE: readonly [number, number] = [850, 1150]
 /** Everything from here on is bone in HU, and all but air in values that are 1024 too high. */
@@ -48,18 +46,18 @@ const FEW = 1e-5
 export function withoutPadding<V extends Volume>(volume: V): { volume: V; note: string | null } {
   const { data } = volume
   let count = 0
-  let lowest = PADDING_HU
+  let lowest = LOWEST_HU
   for (let i = 0; i < data.length; i++)
-    if (data[i] < PADDING_HU) {
+    if (data[i] < LOWEST_HU) {
       count++
       if (data[i] < lowest) lowest = data[i]
     }
   if (count === 0) return { volume, note: null }
   const lifted: VoxelArray = data.slice()
-  for (let i = 0; i < lifted.length; i++) if (lifted[i] < PADDING_HU) lifted[i] = PADDING_HU
+  for (let i = 0; i < lifted.length; i++) if (lifted[i] < LOWEST_HU) lifted[i] = LOWEST_HU
   const note =
     count > FEW * data.length
-      ? `${count} voxels (${((100 * count) / data.length).toFixed(2)} %) below ${PADDING_HU} HU, down to ${lowest.toFixed(0)}, were taken as padding: now ${PADDING_HU} HU.`
+      ? `${count} voxels (${((100 * count) / data.length).toFixed(2)} %) below ${LOWEST_HU} HU, down to ${lowest.toFixed(0)}, were taken as padding: now ${LOWEST_HU} HU.`
       : null
   return { volume: { ...volume, data: lifted }, note }
 }

@@ -67,8 +67,7 @@ export function assess(
   // The picture fits as well in a wrong geometry: what it says is worth less where distances contradict each other.
   const picture = along.doubts.length > 0 ? Math.max(EVEN, p.treAbove10mm) : p.treAbove10mm
   const gross = fatal.length > 0 ? 1 : picture
-  const acceptable =
-    failure < STATUS_LIMITS.accept && gross < MOST_OFF && !initialRefused && along.doubts.length === 0
+  const acceptable = failure < STATUS_LIMITS.accept && gross < MOST_OFF && !initialRefused
   const status = failure >= STATUS_LIMITS.reject ? 'rejected' : acceptable ? 'accepted' : 'doubtful'
   return {
     status,
