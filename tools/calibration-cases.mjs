@@ -361,7 +361,8 @@ const orNull = x => (Number.isNaN(x) ? null : x)
 const jsonEvidence = e => ({
   ...e,
   overRival: orNull(e.overRival),
-  overSearched: orNull(e.overSearched)
+  overSearched: orNull(e.overSearched),
+  outstanding: orNull(e.outstanding)
 })
 
 /** Squared, of the error under the covariance: χ² of six degrees of freedom where that is right. */

@@ -31,6 +31,7 @@ const SIGNS = {
   agreeingStarts: -1,
   overRival: -1,
   overSearched: -1,
+  outstanding: -1,
   moved: 1,
   landmarkMedian: 1,
   expectedTre: 1,
@@ -73,6 +74,7 @@ export function fitStatusModel(all) {
       ...e,
       overRival: e.overRival ?? Number.NaN,
       overSearched: e.overSearched ?? Number.NaN,
+      outstanding: e.outstanding ?? Number.NaN,
       expectedTreMm: Math.min(1000, e.expectedTreMm * k),
       depthStdMm: Math.min(1000, e.depthStdMm * k),
       expectedMpdMm: Math.min(1000, e.expectedMpdMm * k)

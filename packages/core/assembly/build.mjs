@@ -5,12 +5,14 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const outFolder = fileURLToPath(new URL('../src/drr/generated/', import.meta.url))
-const modules = ['drr']
+const modules = { drr: 'drr', slide: 'registration/sliding' }
+const folderOf = name => fileURLToPath(new URL(`../src/${modules[name]}/generated/`, import.meta.url))
 
 const modified = path => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 const newestInput = Math.max(...readdirSync(here).map(name => modified(here + name)))
-const stale = modules.filter(name => modified(`${outFolder}${name}-kernels.ts`) <= newestInput)
+const stale = Object.keys(modules).filter(
+  name => modified(`${folderOf(name)}${name}-kernels.ts`) <= newestInput
+)
 
 if (stale.length > 0) {
   // Loading the compiler takes a second: only when there is something to compile.
@@ -35,14 +37,14 @@ if (stale.length > 0) {
     }
     return Buffer.from(wasm).toString('base64')
   }
-  mkdirSync(outFolder, { recursive: true })
   for (const name of stale) {
     const own = await compile(name, [])
     const shared = await compile(name, [
       ...['--enable', 'threads', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536']
     ])
+    mkdirSync(folderOf(name), { recursive: true })
     writeFileSync(
-      `${outFolder}${name}-kernels.ts`,
+      `${folderOf(name)}${name}-kernels.ts`,
       `// Generated from assembly/${name}.ts by assembly/build.mjs: do not edit.\n` +
         `export const ownMemoryWasm =\n  '${own}'\nexport const sharedMemoryWasm =\n  '${shared}'\n`
     )

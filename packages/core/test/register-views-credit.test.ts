@@ -35,14 +35,14 @@ const whole =
   (fixed, options) =>
     patchCorrelation(fixed, { ...options, patch: Number.POSITIVE_INFINITY, outlier })
 
-const similarityAt = (pose: Mat4, share: number, outlier: number) =>
+const similarityAt = (pose: Mat4, share: number, outlier: number, uncompared?: number) =>
   registerViews({
     views: [{ image, detector: DETECTOR }],
     starts: [pose],
     centre,
     renderer,
     coverage: ({ detector: { size } }) => left(Math.round(share * size[0]), size[0], size[1]),
-    levels: [{ ...VIEWS_LEVELS[3], similarity: whole(outlier), maxEvaluations: 1 }]
+    levels: [{ ...VIEWS_LEVELS[3], similarity: whole(outlier), maxEvaluations: 1, uncompared }]
   }).similarityAfter
 
 describe('what a similarity counts by how much can be compared', () => {
@@ -52,6 +52,16 @@ describe('what a similarity counts by how much can be compared', () => {
     for (const share of [0.5, 0.25, 0.05])
       expect(similarityAt(truth, share, Number.POSITIVE_INFINITY)).toBeCloseTo(
         (all * 1.05 * share) / (share + 0.05),
+        3
+      )
+  })
+
+  it('falls further where more is added', () => {
+    const all = similarityAt(truth, 1, Number.POSITIVE_INFINITY, 0.4)
+    expect(all).toBeGreaterThan(0.97)
+    for (const share of [0.5, 0.1])
+      expect(similarityAt(truth, share, Number.POSITIVE_INFINITY, 0.4)).toBeCloseTo(
+        (all * 1.4 * share) / (share + 0.4),
         3
       )
   })

@@ -58,6 +58,7 @@ export { type InitialPosePatient, initialPose, normaliseXray } from './register/
 export * from './register/initial/types.js'
 export * from './register/line-integrals.js'
 export * from './register/refine.js'
+export * from './register/refinement-volume.js'
 export * from './register/registrar.js'
 export * from './register/relative-geometry.js'
 export * from './register/result.js'

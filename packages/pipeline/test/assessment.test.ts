@@ -29,7 +29,8 @@ import {
   statusProbabilities
 } from '../src/register/assessment/status-model.js'
 import { PLAIN_READING } from '../src/register/initial/types.js'
-import { prepareRefinement, refineViews } from '../src/register/refine.js'
+import { refineViews } from '../src/register/refine.js'
+import { prepareRefinement } from '../src/register/refinement-volume.js'
 import { relativeGeometry } from '../src/register/relative-geometry.js'
 import { type SolvedPatient, solveDefault, solveLoosely } from '../src/register/solve.js'
 import { createTracker } from '../src/register/track.js'
@@ -178,7 +179,8 @@ describe('the status model', () => {
       'overMirror',
       'agreeingStarts',
       'overRival',
-      'overSearched'
+      'overSearched',
+      'outstanding'
     ]
     features.forEach((name, k) => {
       const sign = good.includes(name)
@@ -200,6 +202,7 @@ describe('the status model', () => {
       agreeingStarts: 0,
       overRival: Number.NaN,
       overSearched: Number.NaN,
+      outstanding: Number.NaN,
       movedMm: 1e6,
       landmarks: null,
       expectedTreMm: 1e3,
@@ -211,6 +214,10 @@ describe('the status model', () => {
     }
     expect(statusFeatures(evidence).overRival).toBe(statusFeatures({ ...evidence, overRival: 2 }).overRival)
     expect(statusFeatures(evidence)).toMatchObject({ searched: 0 })
+    expect(statusFeatures({ ...evidence, outstanding: 1 })).toMatchObject({ searched: 1, outstanding: 1 })
+    expect(statusFeatures(evidence).outstanding).toBe(
+      statusFeatures({ ...evidence, outstanding: 100 }).outstanding
+    )
     expect(statusFeatures(evidence).overSearched).toBe(
       statusFeatures({ ...evidence, overSearched: 2 }).overSearched
     )

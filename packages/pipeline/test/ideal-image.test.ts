@@ -11,7 +11,7 @@ import {
 import { afterAll, describe, expect, it } from 'vitest'
 import { levelFit } from '../src/register/assessment/level-fit.js'
 import { idealImage, noiseOfBinned } from '../src/register/ideal-image.js'
-import { prepareRefinement } from '../src/register/refine.js'
+import { prepareRefinement } from '../src/register/refinement-volume.js'
 
 const [width, height] = [120, 90]
 const random = createRandom(3)

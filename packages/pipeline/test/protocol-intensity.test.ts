@@ -14,7 +14,7 @@ import { differentiable } from '../src/protocol/differentiable.js'
 import { registerByIntensity } from '../src/protocol/intensity.js'
 import type { IntensityMethod } from '../src/protocol/schema.js'
 import { givenStart } from '../src/protocol/starts.js'
-import { prepareRefinement, type RefinementVolume } from '../src/register/refine.js'
+import { prepareRefinement, type RefinementVolume } from '../src/register/refinement-volume.js'
 
 const phantom = createPhantom({ seed: 4, spacing: 4, size: [82, 61, 72] })
 const detector: Detector = {

@@ -13,7 +13,8 @@ import {
 } from '@raypose/core'
 import { afterAll, describe, expect, it } from 'vitest'
 import { registrationEvidence } from '../src/register/assessment/evidence.js'
-import { prepareRefinement, refineViews, workingView } from '../src/register/refine.js'
+import { refineViews, workingView } from '../src/register/refine.js'
+import { prepareRefinement } from '../src/register/refinement-volume.js'
 import { widePoses } from '../src/register/wide-search.js'
 
 const detector = PAPER_DETECTOR
@@ -47,7 +48,10 @@ describe('a search all about the anatomy', () => {
 
   it.each(['c-arm', 'worst'] as const)('finds the pose with nothing but the picture, %s', preset => {
     const view = workingView({ image: xray(preset), detector, hypotheses: [], landmarks: [] }, [])
-    const found = widePoses([view], [], isocenter, 0, { renderer: volume.levelled })
+    const { poses: found } = widePoses([view], [], isocenter, 0, {
+      renderer: volume.levelled,
+      library: volume.library
+    })
     expect(found.length).toBeGreaterThan(1)
     expect(tre(found[0].cameraFromLps)).toBeLessThan(15)
     for (let i = 1; i < found.length; i++)
@@ -67,12 +71,20 @@ describe('a search all about the anatomy', () => {
     expect(sure.searched).toBeUndefined()
     const unsure = refineViews(volume, [{ ...x, certainty: 0.1 }], landmarks, isocenter)
     expect(tre(unsure.cameraFromLps)).toBeLessThan(1)
-    const evidenceOf = (r: typeof sure) =>
-      registrationEvidence(volume, r, landmarks, isocenter, 1).evidence.overSearched
-    expect(evidenceOf(sure)).toBeNaN()
+    const evidenceOf = (r: typeof sure) => registrationEvidence(volume, r, landmarks, isocenter, 1).evidence
+    const blind = evidenceOf(sure)
+    expect(blind.overSearched).toBeNaN()
+    expect(blind.outstanding).toBeNaN()
     // Not a number: everything ended there.
-    const lead = evidenceOf(unsure)
+    const { overSearched: lead, outstanding } = evidenceOf(unsure)
     expect(Number.isNaN(lead) || lead > 0.03).toBe(true)
+    // The pose is more like the X-ray than nearly all DRRs about it, a wrong one is no more than usual.
+    expect(outstanding).toBeGreaterThan(2.5)
+    const wrong = registrationEvidence(volume, unsure, landmarks, isocenter, 1, {
+      cameraFromLps: lost,
+      normal: unsure.levels[3].candidates[0].model.normal
+    })
+    expect(wrong.evidence.outstanding).toBeLessThan(1)
   })
 
   it('needs no start at all', () => {

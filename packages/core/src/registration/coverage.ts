@@ -46,7 +46,8 @@ export function coverage(
       let enter = 0
       let leave = Number.POSITIVE_INFINITY
       // Where the ray passes the planes of the ends.
-      let ends: readonly number[] = []
+      let end0 = Number.NaN
+      let end1 = Number.NaN
       for (let a = 0; a < 3; a++) {
         d[a] = first[a] + u * perColumn[a] + v * perRow[a]
         if (d[a] === 0) {
@@ -55,11 +56,16 @@ export function coverage(
         }
         const t0 = -source[a] / d[a]
         const t1 = (last[a] - source[a]) / d[a]
-        if (a === up) ends = [t0, t1]
+        if (a === up) {
+          end0 = t0
+          end1 = t1
+        }
         enter = Math.max(enter, Math.min(t0, t1))
         leave = Math.min(leave, Math.max(t0, t1))
       }
-      const cut = ends.some(t => (t === enter || t === leave) && patientAt(t))
+      const cut =
+        ((end0 === enter || end0 === leave) && patientAt(end0)) ||
+        ((end1 === enter || end1 === leave) && patientAt(end1))
       if (leave > enter && !cut) data[p] = 1
     }
   const [across, down] = camera.detector.pixel.map(pixel => Math.ceil(margin / pixel))

@@ -48,6 +48,11 @@ export interface ViewsLevel {
   readonly landmarkWeight?: number
   /** Times that the weights (coverage) are worked out and the pose solved for; default 1. */
   readonly rounds?: number
+  /**
+   * A similarity is a mean over what can be compared. This share of the X-ray besides, of no similarity, keeps poses that leave next to nothing to compare from being the best;
+   * default 0.05. Where many poses are tried, more: the less there is to compare, the further the best of many lies above their mean.
+   */
+  readonly uncompared?: number
   /** Default: the registration's. */
   readonly renderer?: DerivativeRenderer
 }
@@ -101,13 +106,13 @@ export interface ViewsResult {
 /**
  * Gradients, patch by patch; patches that do not fit count less.
  * @param patch side, pixels; of a smaller image the largest that fits
- * @param outlier see `PatchCorrelationOptions`
+ * @param outlier,strong see `PatchCorrelationOptions`
  */
 export const gradientPatches =
-  (patch: number, outlier: number): DifferentiableSimilarityFactory =>
+  (patch: number, outlier: number, strong?: number): DifferentiableSimilarityFactory =>
   (fixed, options) => {
     const largest = 2 * Math.floor(Math.min(fixed.width, fixed.height) / 2)
-    return patchCorrelation(fixed, { ...options, patch: Math.min(patch, largest), outlier })
+    return patchCorrelation(fixed, { ...options, patch: Math.min(patch, largest), outlier, strong })
   }
 
 /**
@@ -153,10 +158,7 @@ export const VIEWS_LEVELS: readonly ViewsLevel[] = [
 /** The source-to-detector distance that levels' pixel sizes are for, mm. */
 const LEVEL_SDD = 1200
 
-/**
- * A similarity is a mean over what can be compared; this share of the X-ray besides, of similarity 0, keeps poses that leave next to nothing to
- * compare from being the best.
- */
+/** Default of `ViewsLevel.uncompared`. */
 const UNCOMPARED = 0.05
 
 /** mm on the detector at which a landmark counts half. */
@@ -252,11 +254,17 @@ interface PreparedView {
 /** A small field keeps so many pixels along its shorter side at every level: fewer tell nothing. */
 const LEAST_PIXELS = 10
 
+/**
+ * How many pixels of a detector make one of a level.
+ * @param pixelMm on a detector 1200 mm from the source
+ */
+export function levelBinning({ sdd, pixel, size }: Detector, pixelMm: number): number {
+  const wanted = Math.round((pixelMm * sdd) / LEVEL_SDD / Math.max(...pixel))
+  return Math.max(1, Math.min(wanted, Math.floor(Math.min(...size) / LEAST_PIXELS)))
+}
+
 function prepareView(view: RegistrationView, level: ViewsLevel, task: ViewsRegistration): PreparedView {
-  const { sdd, pixel } = view.detector
-  const wanted = Math.round((level.pixelMm * sdd) / LEVEL_SDD / Math.max(...pixel))
-  const most = Math.floor(Math.min(view.image.width, view.image.height) / LEAST_PIXELS)
-  const binning = Math.max(1, Math.min(wanted, most))
+  const binning = levelBinning(view.detector, level.pixelMm)
   const detector = binnedDetector(view.detector, binning)
   assertDetector(detector)
   const { fixed, weights } = binWeighted(view.image, view.weights, binning)
@@ -271,7 +279,8 @@ function prepareView(view: RegistrationView, level: ViewsLevel, task: ViewsRegis
       const both = covered && weights ? covered.map((c, i) => c * weights[i]) : (covered ?? weights)
       return {
         similarity: factory(fixed, { weights: both }),
-        credit: covered && both ? creditOf(sum(both) / (weights ? sum(weights) : both.length)) : 1
+        credit:
+          covered && both ? creditOf(sum(both) / (weights ? sum(weights) : both.length), level.uncompared) : 1
       }
     }
   }
@@ -280,8 +289,8 @@ function prepareView(view: RegistrationView, level: ViewsLevel, task: ViewsRegis
 const sum = (x: Float32Array): number => x.reduce((s, v) => s + v, 0)
 
 /** @param share of what the X-ray shows that can be compared, 0 to 1 */
-const creditOf = (share: number): number =>
-  share > 0 ? (share * (1 + UNCOMPARED)) / (share + UNCOMPARED) : 0
+const creditOf = (share: number, uncompared = UNCOMPARED): number =>
+  share > 0 ? (share * (1 + uncompared)) / (share + uncompared) : 0
 
 /** Cost of one view at a pose of its own, in its own axes. */
 function viewModel(

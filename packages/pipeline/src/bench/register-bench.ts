@@ -26,12 +26,8 @@ import {
   XRAY_PRESETS
 } from '@raypose/core'
 import { lineIntegrals } from '../register/line-integrals.js'
-import {
-  prepareRefinement,
-  type RefinedXray,
-  type RefinementVolume,
-  refineViews
-} from '../register/refine.js'
+import { type RefinedXray, refineViews } from '../register/refine.js'
+import { prepareRefinement, type RefinementVolume } from '../register/refinement-volume.js'
 import type { DetectedLandmark, OnProgress } from '../types.js'
 import { bobyqaVsNlopt } from './bobyqa-nlopt.js'
 import type { RegisterFigure, RegisterFigures } from './register-figures.js'

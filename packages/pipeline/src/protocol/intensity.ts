@@ -14,7 +14,8 @@ import {
   VIEWS_LEVELS,
   type ViewsLevel
 } from '@raypose/core'
-import { type RefinementVolume, workingDetector } from '../register/refine.js'
+import { workingDetector } from '../register/refine.js'
+import type { RefinementVolume } from '../register/refinement-volume.js'
 import { type DifferentiableName, differentiable } from './differentiable.js'
 import type { IntensityMethod } from './schema.js'
 

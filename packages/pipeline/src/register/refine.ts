@@ -1,58 +1,35 @@
 import {
-  type BoneLabels,
   binImage,
   binnedDetector,
   binWeighted,
   type Camera,
   type Correspondences,
   composeRigid,
-  coverage,
   createCorrespondences,
-  createWasmRenderer,
   DEGREE,
-  type DerivativeRenderer,
   type Detector,
   exposedField,
   femurShadow,
-  type HipJoint,
   type Image,
   invertRigid,
-  type LooseFemurs,
-  looseFemurs,
   type Mat4,
   noiseShareIn,
   noiseWeights,
   PoseError,
-  prepareWasmVolume,
   type RegistrationView,
-  type Renderer,
   registerViews,
-  resampleVolume,
   scatteredStarts,
   type Vec3,
   VIEWS_LEVELS,
   type ViewsLevel,
   type ViewsRegistration,
   type ViewsResult,
-  type Volume,
   xrayWeights
 } from '@raypose/core'
 import type { DetectedLandmark } from '../types.js'
 import { heldByLandmarks } from './held-by-landmarks.js'
-import {
-  fittingBest,
-  loosened,
-  type SearchedPose,
-  type SearchRange,
-  UNSURE,
-  widePoses
-} from './wide-search.js'
-
-/**
- * Voxel size that DRRs are rendered from while registering. The similarity is no worse than with the scanner's own voxels, a DRR takes
- * a third of the time, and coarse pyramid levels alias less.
- */
-const RENDER_MM = 1.6
+import { coveredBy, type RefinementVolume } from './refinement-volume.js'
+import { fittingBest, loosened, type SearchRange, UNSURE, type WideSearch, widePoses } from './wide-search.js'
 
 /** Pixel size at the isocentre's ray slope that registration works at: finer only costs time. */
 const WORKING_PIXEL = 1.6 / 1200
@@ -67,57 +44,11 @@ const SCATTERED = 10
 /** The best poses of a wide search go on. */
 const BEGIN = 3
 
-/** Rays nearer than this to the scan's cut ends do not count, mm on the detector: three of the working pixels. */
-const END_MARGIN = 4.8
-
 /** A few steps more with the scanner's own voxels: averaging them costs up to a third of a good pose's error. */
 const POLISH: ViewsLevel = {
   ...VIEWS_LEVELS[VIEWS_LEVELS.length - 1],
   maxEvaluations: 4,
   precision: { rotation: 0.003 * DEGREE, inPlane: 0.005, depth: 0.03 }
-}
-
-/** What of a picture the CT says, see `coverage`. */
-export const coveredBy = (ct: RefinementVolume, camera: Camera): Image =>
-  coverage(ct.volume, camera, { margin: END_MARGIN })
-
-/** A CT made ready for refinement. */
-export interface RefinementVolume {
-  /** At about {@link RENDER_MM}. */
-  readonly volume: Volume<Int16Array>
-  /** The volume's own voxels, whatever the pixels. */
-  readonly renderer: Renderer
-  /** Voxels as coarse as the pixels. */
-  readonly levelled: Renderer & DerivativeRenderer
-  /** Of the scanner's own voxels, for the last steps; laid out when first asked for, so that opening a patient does not wait for it. */
-  finest(): DerivativeRenderer
-  /** Femurs that may lie elsewhere in an X-ray. */
-  readonly femurs?: LooseFemurs | null
-  dispose(): void
-}
-
-/** @param bones of the patient, where they are told apart */
-export function prepareRefinement(
-  ct: Volume<Int16Array>,
-  bones: { readonly labels: BoneLabels; readonly joints: readonly HipJoint[] } | null = null
-): RefinementVolume {
-  const volume = renderingVolume(ct)
-  const prepared = prepareWasmVolume(volume, { mips: 2, slots: 2 })
-  const renderer = createWasmRenderer(prepared)
-  const levelled = createWasmRenderer(prepared, { pixelMm: 'auto' })
-  let finest: (Renderer & DerivativeRenderer) | null = null
-  return {
-    volume,
-    renderer,
-    levelled,
-    finest: () => (volume === ct ? levelled : (finest ??= createWasmRenderer(ct))),
-    femurs: bones && looseFemurs(bones.labels, bones.joints),
-    dispose() {
-      finest?.dispose()
-      renderer.dispose()
-      levelled.dispose()
-    }
-  }
 }
 
 /** A ray through a femur counts this much: the pelvis is there too, and often the femur where it was. */
@@ -150,8 +81,13 @@ export interface RefinedXray {
 /** A refinement with the X-rays as it took them, to be judged by (see `registrationEvidence`). */
 export interface Refinement extends ViewsResult {
   readonly views: readonly RegistrationView[]
-  /** Where a search all about the anatomy ended, at 3.2 mm; absent where none was wanted. */
-  readonly searched?: readonly SearchedPose[]
+  /** Of all C-arm positions about the anatomy; absent where no search was wanted. */
+  readonly searched?: WideSearch
+}
+
+export type RefineOptions = Pick<ViewsRegistration, 'signal' | 'onProgress' | 'levels'> & {
+  /** Poses to begin from besides the hypotheses; default {@link SCATTERED}. */
+  readonly scattered?: number
 }
 
 /**
@@ -165,10 +101,7 @@ export function refineViews(
   xrays: readonly RefinedXray[],
   points: readonly Vec3[],
   centre: Vec3,
-  options: Pick<ViewsRegistration, 'signal' | 'onProgress' | 'levels'> & {
-    /** Poses to begin from besides the hypotheses; default {@link SCATTERED}. */
-    readonly scattered?: number
-  } = {}
+  options: RefineOptions = {}
 ): Refinement {
   const { scattered = SCATTERED, ...task } = options
   const hypotheses = xrays.flatMap(x => {
@@ -180,13 +113,16 @@ export function refineViews(
     centre,
     renderer: ct.levelled,
     coverage: (camera: Camera) => comparable(ct, camera),
-    signal: task.signal
+    signal: task.signal,
+    library: ct.library
   }
   const certainty = Math.max(...xrays.map(x => x.certainty ?? 1))
   const unsure = certainty < UNSURE
   const searched = unsure ? widePoses(views, hypotheses, centre, certainty, where, xrays[0].range) : undefined
   const begin =
-    searched && searched.length > 0 ? searched.slice(0, BEGIN).map(c => c.cameraFromLps) : hypotheses
+    searched && searched.poses.length > 0
+      ? searched.poses.slice(0, BEGIN).map(c => c.cameraFromLps)
+      : hypotheses
   if (begin.length === 0)
     throw new PoseError(
       'Nothing in the X-ray says where to begin, and no C-arm position about the anatomy fits it',
@@ -218,7 +154,7 @@ export function refineViews(
     starts: begin,
     levels: levels.slice(2).map((l, i) => (i === 0 ? { ...l, keep: begin.length } : l))
   })
-  const better = fittingBest([result, straight], { ...where, views }, levels[3] ?? levels[2])
+  const better = fittingBest([result, straight], { ...where, views }, levels.slice(2, 4))
   return {
     ...better,
     similarityBefore: result.similarityBefore,
@@ -289,18 +225,4 @@ function correspondences(
     detector,
     used.map(i => landmarks[i].confidence)
   )
-}
-
-/**
- * The volume at about {@link RENDER_MM}, ending exactly where it ended: a body cut off at the side of the scan shows as an edge in the
- * DRR, and an edge moved by a fraction of a voxel moves the pose.
- */
-function renderingVolume(volume: Volume<Int16Array>): Volume<Int16Array> {
-  if (volume.spacing.every(s => s >= RENDER_MM * 0.8)) return volume
-  const extent = volume.size.map((n, k) => (n - 1) * volume.spacing[k])
-  const size = extent.map((e, k) =>
-    Math.max(2, Math.min(volume.size[k], Math.round(e / RENDER_MM) + 1))
-  ) as unknown as Vec3
-  const spacing = extent.map((e, k) => e / (size[k] - 1)) as unknown as Vec3
-  return resampleVolume(volume, { spacing, size, origin: volume.origin })
 }

@@ -15,7 +15,7 @@ import { type Circumstances, unrefinedAssessment } from './assessment/assess.js'
 import { fromTheFront } from './initial/from-behind.js'
 import { type InitialPosePatient, initialPose, normaliseXray } from './initial/initial-pose.js'
 import { type InitialPose, PLAIN_READING, type XrayReading } from './initial/types.js'
-import { prepareRefinement } from './refine.js'
+import { prepareRefinement } from './refinement-volume.js'
 import {
   type LinkedXray,
   merged,

@@ -16,13 +16,8 @@ import type { DetectedLandmark } from '../types.js'
 import { type Assessment, assess, type Circumstances } from './assessment/assess.js'
 import { registrationEvidence } from './assessment/evidence.js'
 import { COVARIANCE_SCALE } from './assessment/status-model.js'
-import {
-  type RefinedXray,
-  type Refinement,
-  type RefinementVolume,
-  refineViews,
-  workingDetector
-} from './refine.js'
+import { type RefinedXray, type Refinement, refineViews, workingDetector } from './refine.js'
+import type { RefinementVolume } from './refinement-volume.js'
 import type { SearchRange } from './wide-search.js'
 
 /** A similarity that BOBYQA climbs. */

@@ -1,47 +1,25 @@
 import {
-  DEGREE,
   type Detector,
   gradientPatches,
-  gridViews,
   type Mat4,
-  poseFromView,
   project,
   type RegistrationView,
   registerViews,
+  scatteredStarts,
   type Vec3,
   VIEWS_LEVELS,
   type View,
-  type ViewGrid,
   type ViewsLevel,
   type ViewsRegistration,
   type ViewsResult
 } from '@raypose/core'
 import { usualDepth } from './initial/eye.js'
 import type { TubeSide } from './initial/from-behind.js'
+import type { RefinementVolume } from './refinement-volume.js'
+import type { ViewSet } from './view-library.js'
 
 /** Landmarks less sure than this of their pose do not say alone where to begin. */
 export const UNSURE = 0.85
-
-/**
- * C-arm positions about an anatomy's middle, so close together that one of them lies within reach of the coarsest level: the patient
- * head-up, seen from the front, as wide as the views that a network learns. From behind they are the same, half a turn on.
- */
-const GRID: ViewGrid = {
-  alpha: { from: -10 * DEGREE, to: 10 * DEGREE, count: 2 },
-  beta: { from: -9 * DEGREE, to: 9 * DEGREE, count: 2 },
-  gamma: { from: -48 * DEGREE, to: 48 * DEGREE, count: 6 },
-  x: { from: 0, to: 0, count: 1 },
-  y: { from: 0, to: 0, count: 1 },
-  z: { from: -120, to: 120, count: 7 }
-}
-
-/** About the view that a C-arm's angles say: patients lie on the table not quite as the angles take them to. */
-const ABOUT_VIEW: ViewGrid = {
-  ...GRID,
-  alpha: { from: -6 * DEGREE, to: 6 * DEGREE, count: 2 },
-  beta: { from: -6 * DEGREE, to: 6 * DEGREE, count: 2 },
-  gamma: { from: -9 * DEGREE, to: 9 * DEGREE, count: 2 }
-}
 
 /** Where a search is made. */
 export interface SearchRange {
@@ -51,16 +29,42 @@ export interface SearchRange {
   readonly view?: Pick<View, 'alpha' | 'beta' | 'gamma'>
 }
 
-/** The grid's cameras are sorted by a few coarse steps. */
-const SORTING: ViewsLevel = { ...VIEWS_LEVELS[0], maxEvaluations: 4, keep: 48 }
+/** Poses that go on from the DRRs of C-arm positions, of one side. */
+const STARTS = 96
+/** The first of them go on to 3.2 mm in any case, for moved DRRs and small patches seldom fail together; and others about them are tried. */
+const FIRST = 5
+const SCATTERED = 7
+/** Metal and blades are the strongest edges of an X-ray; hold them back to about the median's. */
+const STRONG = 1
+/** Of many poses those with the least to compare are the luckiest: see `ViewsLevel`. */
+const UNCOMPARED = 0.4
 /**
  * Under a few photons, coarse pixels do not tell a right pose from a wrong one for sure, those of 3.2 mm do: many go on to there, the landmarks' own in any
  * case. Small patches tell better than large ones, in which the noise of the thick of the patient drowns what its edge shows; and there a patch
  * that correlates little is no outlier (docs/registration.md has the figures).
  */
 const DECIDING: readonly ViewsLevel[] = [
-  { ...VIEWS_LEVELS[1], similarity: gradientPatches(8, 0.5), maxEvaluations: 7, keep: 16 },
-  { ...VIEWS_LEVELS[2], similarity: gradientPatches(12, 1), maxEvaluations: 7, keep: 15 }
+  {
+    ...VIEWS_LEVELS[1],
+    similarity: gradientPatches(8, 0.5, STRONG),
+    maxEvaluations: 3,
+    keep: 24,
+    uncompared: UNCOMPARED
+  },
+  {
+    ...VIEWS_LEVELS[1],
+    similarity: gradientPatches(8, 0.5, STRONG),
+    maxEvaluations: 7,
+    keep: 12,
+    uncompared: UNCOMPARED
+  },
+  {
+    ...VIEWS_LEVELS[2],
+    similarity: gradientPatches(12, 1, STRONG),
+    maxEvaluations: 7,
+    keep: 12,
+    uncompared: UNCOMPARED
+  }
 ]
 
 /** How far a pose may have the anatomy's middle from the picture's, as a share of the picture's size … */
@@ -81,23 +85,29 @@ export interface SearchedPose {
   readonly similarity: number
 }
 
+/** What a search all about the anatomy found. */
+export interface WideSearch {
+  /** Where it ended, best first, similarities at 3.2 mm; only poses from which the anatomy is in the picture. */
+  readonly poses: readonly SearchedPose[]
+  /** How alike the X-ray and each of the DRRs that it was compared with are, at best: what is to be expected of wrong poses. */
+  readonly scores: readonly number[]
+}
+
 /**
- * Where a registration may begin if the landmarks are unsure: their poses and C-arm positions all about the anatomy, compared with the X-rays
- * at coarse resolution.
+ * Where a registration may begin if the landmarks are unsure: their poses, and C-arm positions all about the anatomy whose DRRs, moved over the X-ray, are like it.
  * @param views X-rays of one pose, line integrals at working resolution
  * @param hypotheses cameraFromLps of the first view that the landmarks allow; may be none
  * @param centre the anatomy's middle, LPS mm
  * @param certainty probability that the landmarks' pose is right, 0 to 1
- * @returns where they ended, best first, similarities at 3.2 mm; only poses from which the anatomy is in the picture
  */
 export function widePoses(
   views: readonly RegistrationView[],
   hypotheses: readonly Mat4[],
   centre: Vec3,
   certainty: number,
-  task: Pick<ViewsRegistration, 'renderer' | 'coverage' | 'signal'>,
+  task: Pick<ViewsRegistration, 'renderer' | 'coverage' | 'signal'> & Pick<RefinementVolume, 'library'>,
   range: SearchRange = {}
-): SearchedPose[] {
+): WideSearch {
   const solve = (starts: readonly Mat4[], level: ViewsLevel): SearchedPose[] => {
     if (starts.length === 0) return []
     const { levels } = registerViews({
@@ -112,10 +122,22 @@ export function widePoses(
       .slice(0, level.keep)
   }
   const posesOf = (found: readonly SearchedPose[]) => found.map(c => c.cameraFromLps)
-  const [middle, fine] = DECIDING
-  const sorted = solve(wideViews(centre, views[0].detector, range), SORTING)
-  const searched = solve(posesOf(sorted), middle)
-  return solve(posesOf([...solve(hypotheses, middle), ...searched]), fine)
+  const [sorting, middle, fine] = DECIDING
+  // The other X-rays' positions are turned with the first's, so that the first alone is compared.
+  const compared = setsOf(range).map(set =>
+    task.library(views[0].detector, centre, set).compare(views[0], STARTS)
+  )
+  const starts = compared.flatMap(c => c.poses)
+  const first = compared.flatMap(c => c.poses.slice(0, FIRST))
+  const about = first.flatMap(pose => scatteredStarts(pose, centre, SCATTERED).slice(1))
+  const sorted = posesOf(solve([...starts, ...about], sorting))
+  return {
+    poses: solve(
+      posesOf([...solve(hypotheses, middle), ...solve(first, middle), ...solve(sorted, middle)]),
+      fine
+    ),
+    scores: compared.flatMap(c => c.scores)
+  }
 }
 
 /**
@@ -133,40 +155,37 @@ function plausible(pose: Mat4, centre: Vec3, detector: Detector): boolean {
   )
 }
 
-/** The grid's cameras; the C-arm's proportions are the paper's. */
-function wideViews(centre: Vec3, { sdd }: Detector, { tube, view: about }: SearchRange): Mat4[] {
-  const distance = usualDepth(sdd)
-  const front = gridViews(GRID)
-  const behind = front.map(view => ({ ...view, gamma: view.gamma + Math.PI }))
-  const near = about
-    ? gridViews(ABOUT_VIEW).map(v => ({
-        ...v,
-        alpha: v.alpha + about.alpha,
-        beta: v.beta + about.beta,
-        gamma: v.gamma + about.gamma
-      }))
-    : []
-  const views = [...(tube === 'behind' ? [] : front), ...(tube === 'front' ? [] : behind), ...near]
-  return views.map(view => poseFromView(view, centre, distance))
-}
+const setsOf = ({ tube, view }: SearchRange): ViewSet[] => [
+  ...(tube === 'behind' ? [] : (['front'] as const)),
+  ...(tube === 'front' ? [] : (['behind'] as const)),
+  ...(view ? [{ alpha: view.alpha, beta: view.beta, gamma: view.gamma }] : [])
+]
 
 /** What decides in the end: every patch as it is. */
-const VERDICT: Pick<ViewsLevel, 'similarity' | 'maxEvaluations' | 'landmarkWeight'> = {
-  similarity: gradientPatches(12, Number.POSITIVE_INFINITY),
+const VERDICT: Pick<ViewsLevel, 'similarity' | 'maxEvaluations' | 'landmarkWeight' | 'uncompared'> = {
+  similarity: gradientPatches(12, Number.POSITIVE_INFINITY, STRONG),
+  uncompared: UNCOMPARED,
   maxEvaluations: 1,
   landmarkWeight: 0
 }
 
-/** The registration that fits better in the end, of several of the same X-rays. @param level whose pixels they are compared at */
+/**
+ * The registration that fits better in the end, of several of the same X-rays.
+ * @param levels at whose pixels they are compared: under noise two say more than one
+ */
 export function fittingBest<T extends ViewsResult>(
   results: readonly T[],
   task: Omit<ViewsRegistration, 'starts' | 'levels'>,
-  level: ViewsLevel
+  levels: readonly ViewsLevel[]
 ): T {
-  const fits = results.map(
-    r =>
-      registerViews({ ...task, starts: [r.cameraFromLps], levels: [{ ...level, ...VERDICT }] })
-        .similarityAfter
+  const fits = results.map(r =>
+    levels.reduce(
+      (s, level) =>
+        s +
+        registerViews({ ...task, starts: [r.cameraFromLps], levels: [{ ...level, ...VERDICT }] })
+          .similarityAfter,
+      0
+    )
   )
   return results[Math.max(0, fits.indexOf(Math.max(...fits)))]
 }

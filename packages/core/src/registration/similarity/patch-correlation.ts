@@ -3,6 +3,7 @@ import { ArgumentError } from '../../errors.js'
 import type { Image } from '../../image/image.js'
 import { erode, gradientFilter } from './filters.js'
 import { assertSameSize, type Similarity, type SimilarityOptions, weightsOf } from './similarity.js'
+import { holdBack } from './strong-edges.js'
 
 /** A similarity near a pose, in the six variables of {@link ImageWithDerivatives}. */
 export interface SimilarityModel {
@@ -69,6 +70,11 @@ export interface PatchCorrelationOptions extends SimilarityOptions {
    * Default Infinity: all count.
    */
   readonly outlier?: number
+  /**
+   * The X-ray's edges stronger than this times the median's energy are held back to that at most (`of` gradient only): metal and blades are the strongest of all, and a patch of
+   * one correlates with nothing else. Default Infinity: all as they are.
+   */
+  readonly strong?: number
 }
 
 /** Per cell: Σw, and Σw times a, b, aa, bb, ab, J, aJ, bJ, JJᵀ (a moving, b fixed). */
@@ -90,7 +96,8 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
     patch = 12,
     smoothing = 1,
     floor = 0.02,
-    outlier = Number.POSITIVE_INFINITY
+    outlier = Number.POSITIVE_INFINITY,
+    strong = Number.POSITIVE_INFINITY
   } = options
   const whole = patch === Number.POSITIVE_INFINITY
   if (!whole && !(Number.isInteger(patch / 2) && patch >= 4 && patch <= Math.min(width, height)))
@@ -111,6 +118,7 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
   }
   const b = make()
   apply(fixed.data, b)
+  if (filter) holdBack(b[0], b[1], weights, strong)
   const a = make()
   let jacobians: Float32Array[][] | null = null
   const sums = new Float64Array(columns * rows * FULL)

@@ -14,7 +14,9 @@ import {
   squaredResiduals,
   type Vec3
 } from '@raypose/core'
-import type { Refinement, RefinementVolume } from '../refine.js'
+import type { Refinement } from '../refine.js'
+import { type RefinementVolume, seenBy } from '../refinement-volume.js'
+import { likenessOf } from '../view-library.js'
 import type { SearchedPose } from '../wide-search.js'
 import { fittedCovariance } from './fitted-covariance.js'
 import { type FitLevel, type LevelFit, levelFit } from './level-fit.js'
@@ -39,6 +41,11 @@ export interface RegistrationEvidence {
   readonly overRival: number
   /** The same at 3.2 mm, over the best that a search all about the anatomy found elsewhere; NaN where there was no search, or all of it ended here. */
   readonly overSearched: number
+  /**
+   * How far the first X-ray is more alike the DRR of the pose than those that a search compared it with, in units of their scatter (1.48 times the median
+   * deviation from their median); NaN where there was no search.
+   */
+  readonly outstanding: number
   /** From the best pose of the second level to the pose, mm at the targets. */
   readonly movedMm: number
   /** Confident landmarks in the pictures, and the median of their distance to where the pose has them, mm on a detector at 1200 mm. */
@@ -125,6 +132,7 @@ export function registrationEvidence(
       overMirror:
         mean(levels[0].map(f => f.similarity)) - mirrorSimilarity(ct, views, cameraFromLps, centre, COARSE),
       ...agreement(refinement, cameraFromLps, targets),
+      outstanding: outstanding(ct, refinement, cameraFromLps),
       landmarks: landmarkFit(views, cameras),
       expectedTreMm: byCurvature
         ? Math.min(MOST, expectedTre(byCurvature, cameraFromLps, centre, targets))
@@ -180,10 +188,22 @@ function agreement(
       rivals.length === 0
         ? Number.NaN
         : (own ? own.similarity : rivals[0].similarity - 1) - rivals[0].similarity,
-    overSearched: searched ? overOthers(searched, c => farOf(c.cameraFromLps) < SAME[0]) : Number.NaN,
+    overSearched: searched ? overOthers(searched.poses, c => farOf(c.cameraFromLps) < SAME[0]) : Number.NaN,
     movedMm: farOf(best.cameraFromLps)
   }
 }
+
+function outstanding(ct: RefinementVolume, { searched, views }: Refinement, pose: Mat4): number {
+  if (!searched || searched.scores.length === 0) return Number.NaN
+  const usual = median(searched.scores)
+  const scatter = NORMAL * median(searched.scores.map(s => Math.abs(s - usual)))
+  return scatter > 0 ? (likenessOf(seenBy(ct), views[0], pose) - usual) / scatter : 0
+}
+
+const median = (x: readonly number[]): number => Float64Array.from(x).sort()[x.length >> 1]
+
+/** From the median deviation to the standard deviation of a normal distribution. */
+const NORMAL = 1.4826
 
 /** By how much the best of some poses is more similar than the best of the others; a pose that was not among them is as good as the worst. */
 function overOthers(poses: readonly SearchedPose[], own: (p: SearchedPose) => boolean): number {

@@ -7,7 +7,7 @@ import {
   sandwichCovariance,
   type Vec3
 } from '@raypose/core'
-import { coveredBy, type RefinementVolume } from '../refine.js'
+import { coveredBy, type RefinementVolume } from '../refinement-volume.js'
 import type { FitLevel } from './level-fit.js'
 
 /** As the last level of `VIEWS_LEVELS` has it: what minimised is what is asked how sure it is. */

@@ -10,7 +10,7 @@ import {
   type Vec3
 } from '@raypose/core'
 import { idealImage, noiseOfBinned } from '../ideal-image.js'
-import { coveredBy, type RefinementVolume } from '../refine.js'
+import { coveredBy, type RefinementVolume } from '../refinement-volume.js'
 
 /** A resolution at which a pose is judged: as registration has it, see `VIEWS_LEVELS`. */
 export interface FitLevel {

@@ -9,7 +9,7 @@ import {
   type Vec3,
   VIEWS_LEVELS
 } from '@raypose/core'
-import { coveredBy, type RefinementVolume } from '../refine.js'
+import { coveredBy, type RefinementVolume } from '../refinement-volume.js'
 import { type FitLevel, levelFit } from './level-fit.js'
 
 const FLIP: Mat4 = [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]

@@ -8,6 +8,9 @@ const CLEAR = 0.3
 /** … and over what a search found elsewhere, where wrong poses are hardly ever ahead by more than a hundredth. */
 const CLEAR_SEARCH = 0.03
 
+/** Beyond so many units of scatter nothing else is like the X-ray. */
+const MOST_OUTSTANDING = 8
+
 /** The numbers that the status model weighs, in its order. */
 export const STATUS_FEATURES = [
   'coarse',
@@ -24,6 +27,7 @@ export const STATUS_FEATURES = [
   'overRival',
   'overSearched',
   'searched',
+  'outstanding',
   'moved',
   'landmarkMedian',
   'noLandmarks',
@@ -38,7 +42,7 @@ export type StatusFeature = (typeof STATUS_FEATURES)[number]
 /** Logarithms where a factor matters more than a difference. */
 export function statusFeatures(e: RegistrationEvidence): Record<StatusFeature, number> {
   const [coarse, middle, fine] = e.similarity
-  const searched = !Number.isNaN(e.overSearched)
+  const searched = !Number.isNaN(e.outstanding)
   // Landmarks that were too unsure to begin from say nothing against a pose found without them.
   const landmarks = searched ? null : e.landmarks
   return {
@@ -54,8 +58,11 @@ export function statusFeatures(e: RegistrationEvidence): Record<StatusFeature, n
     overMirror: Math.max(-MOST_OVER_MIRROR, Math.min(MOST_OVER_MIRROR, e.overMirror)),
     agreeingStarts: e.agreeingStarts,
     overRival: Number.isNaN(e.overRival) ? CLEAR : Math.max(-CLEAR, Math.min(CLEAR, e.overRival)),
-    overSearched: searched ? Math.max(-CLEAR_SEARCH, Math.min(CLEAR_SEARCH, e.overSearched)) : CLEAR_SEARCH,
+    overSearched: Number.isNaN(e.overSearched)
+      ? CLEAR_SEARCH
+      : Math.max(-CLEAR_SEARCH, Math.min(CLEAR_SEARCH, e.overSearched)),
     searched: Number(searched),
+    outstanding: searched ? Math.max(0, Math.min(MOST_OUTSTANDING, e.outstanding)) : MOST_OUTSTANDING,
     moved: Math.log1p(e.movedMm),
     landmarkMedian: landmarks ? Math.log1p(landmarks.medianMm) : 0,
     noLandmarks: landmarks ? 0 : 1,

@@ -1,0 +1,97 @@
+import { ArgumentError } from '../../errors.js'
+import type { Image } from '../../image/image.js'
+import { boxBlur } from '../../xray/fields.js'
+import { holdBack } from '../similarity/strong-edges.js'
+
+/**
+ * The edges of an image, each as strong as those about it: what tells where something is, whatever its contrast. The scalar product of two
+ * such fields is high where edges lie on edges of the same direction.
+ */
+export interface EdgeField {
+  readonly width: number
+  readonly height: number
+  /** Edges along u and along v, dimensionless; 0 where the weight is 0. */
+  readonly u: Float32Array
+  readonly v: Float32Array
+  /** How much each pixel counts. */
+  readonly weights: Float32Array
+}
+
+/**
+ * Edges stronger than this share of the median's energy are held back (to its square root at most): blades, metal and skin are the strongest of an
+ * X-ray, and say the least of where the bones are. Of 0.5, 1, 2, 4, 16 and none the best (docs/registration.md).
+ */
+const STRONG = 0.5
+/** Half the side of the squares that edges are measured against, pixels. */
+const RADIUS = 2
+/** Share of the whole image's energy that is added to a square's: flat squares stay quiet. */
+const FLOOR = 0.1
+
+/**
+ * Sobel's derivatives, strong ones held back, divided by their root mean square in the square about each pixel.
+ * @param weights what pixels count, none negative; default: all alike. Pixels beside one that does not count have no edge
+ */
+export function edgeField(image: Image, weights?: ArrayLike<number>): EdgeField {
+  const { width, height, data } = image
+  const u = new Float32Array(width * height)
+  const v = new Float32Array(width * height)
+  const counts = new Float32Array(width * height)
+  const energy = new Float32Array(width * height)
+  for (let y = 1; y < height - 1; y++)
+    for (let x = 1; x < width - 1; x++) {
+      const i = y * width + x
+      if (weights && !surrounded(weights, i, width)) continue
+      counts[i] = weights ? weights[i] : 1
+      const [nw, n, ne] = [data[i - width - 1], data[i - width], data[i - width + 1]]
+      const [sw, s, se] = [data[i + width - 1], data[i + width], data[i + width + 1]]
+      u[i] = ne - nw + se - sw + 2 * (data[i + 1] - data[i - 1])
+      v[i] = sw - nw + se - ne + 2 * (s - n)
+    }
+  holdBack(u, v, counts, STRONG)
+  let [sum, total] = [0, 0]
+  for (let i = 0; i < energy.length; i++) {
+    energy[i] = (u[i] * u[i] + v[i] * v[i]) * counts[i]
+    sum += energy[i]
+    total += counts[i]
+  }
+  const floor = total > 0 ? (FLOOR * sum) / total : 0
+  const about = boxBlur(energy, width, height, RADIUS)
+  const share = boxBlur(counts, width, height, RADIUS)
+  for (let i = 0; i < energy.length; i++) {
+    const square = (share[i] > 0 ? Math.max(0, about[i]) / share[i] : 0) + floor
+    const scale = counts[i] > 0 && square > 0 ? 1 / Math.sqrt(square) : 0
+    u[i] *= scale
+    v[i] *= scale
+  }
+  return { width, height, u, v, weights: counts }
+}
+
+/** A mean over what can be compared is worth less the less that is: this share of all, of no similarity, is added to it. */
+export const UNCOMPARED = 0.05
+
+/**
+ * How well the edges of two fields of one size agree: the mean product of edges over what both show, less where that is little.
+ * @throws ArgumentError for fields of different sizes
+ */
+export function edgeAgreement(fixed: EdgeField, moving: EdgeField): number {
+  if (fixed.width !== moving.width || fixed.height !== moving.height)
+    throw new ArgumentError(
+      `Fields of ${fixed.width} × ${fixed.height} and ${moving.width} × ${moving.height} pixels were to be compared`,
+      'Render both for the same detector.'
+    )
+  let [products, both, all] = [0, 0, 0]
+  for (let i = 0; i < fixed.u.length; i++) {
+    const weight = fixed.weights[i] * moving.weights[i]
+    products += weight * (fixed.u[i] * moving.u[i] + fixed.v[i] * moving.v[i])
+    both += weight
+    all += fixed.weights[i]
+  }
+  return all > 0 ? products / (both + UNCOMPARED * all) : 0
+}
+
+/** Whether a pixel and its eight neighbours count. */
+function surrounded(weights: ArrayLike<number>, i: number, width: number): boolean {
+  for (let row = i - width; row <= i + width; row += width)
+    for (let k = row - 1; k <= row + 1; k++) if (!(weights[k] > 0)) return false
+  return true
+}
