@@ -1,5 +1,7 @@
 import {
+  applyRigid,
   type Detector,
+  distance,
   gradientPatches,
   type Mat4,
   project,
@@ -30,10 +32,10 @@ export interface SearchRange {
 }
 
 /** Poses that go on from the DRRs of C-arm positions, of one side. */
-const STARTS = 96
+const STARTS = 64
 /** The first of them go on to 3.2 mm in any case, for moved DRRs and small patches seldom fail together; and others about them are tried. */
 const FIRST = 5
-const SCATTERED = 7
+const SCATTERED = 5
 /** Metal and blades are the strongest edges of an X-ray; hold them back to about the median's. */
 const STRONG = 1
 /** Of many poses those with the least to compare are the luckiest: see `ViewsLevel`. */
@@ -48,7 +50,7 @@ const DECIDING: readonly ViewsLevel[] = [
     ...VIEWS_LEVELS[1],
     similarity: gradientPatches(8, 0.5, STRONG),
     maxEvaluations: 3,
-    keep: 24,
+    keep: 16,
     uncompared: UNCOMPARED
   },
   {
@@ -117,9 +119,8 @@ export function widePoses(
       starts,
       levels: loosened([level], certainty)
     })
-    return levels[0].candidates
-      .filter(c => plausible(c.cameraFromLps, centre, views[0].detector))
-      .slice(0, level.keep)
+    const possible = levels[0].candidates.filter(c => plausible(c.cameraFromLps, centre, views[0].detector))
+    return distinct(possible, centre, level.keep ?? 1)
   }
   const posesOf = (found: readonly SearchedPose[]) => found.map(c => c.cameraFromLps)
   const [sorting, middle, fine] = DECIDING
@@ -131,13 +132,30 @@ export function widePoses(
   const first = compared.flatMap(c => c.poses.slice(0, FIRST))
   const about = first.flatMap(pose => scatteredStarts(pose, centre, SCATTERED).slice(1))
   const sorted = posesOf(solve([...starts, ...about], sorting))
+  const going = [...solve(hypotheses, middle), ...solve([...first, ...sorted], middle)]
   return {
-    poses: solve(
-      posesOf([...solve(hypotheses, middle), ...solve(first, middle), ...solve(sorted, middle)]),
-      fine
-    ),
+    poses: solve(posesOf(distinct(going, centre, going.length)), fine),
     scores: compared.flatMap(c => c.scores)
   }
+}
+
+/** Poses that move points at the anatomy's rim by less than this against each other, mm, end at the same place. */
+const SAME = 4
+const RIM = 80
+
+/** The first of poses that are not nearly the same. */
+function distinct(poses: readonly SearchedPose[], centre: Vec3, most: number): SearchedPose[] {
+  const points = [0, 1, 2].flatMap(k =>
+    [-RIM, RIM].map(d => centre.map((x, i) => (i === k ? x + d : x)) as unknown as Vec3)
+  )
+  const kept: { readonly pose: SearchedPose; readonly places: readonly Vec3[] }[] = []
+  for (const pose of poses) {
+    if (kept.length === most) break
+    const places = points.map(p => applyRigid(pose.cameraFromLps, p))
+    const near = (other: readonly Vec3[]) => places.every((p, i) => distance(p, other[i]) < SAME)
+    if (!kept.some(k => near(k.places))) kept.push({ pose, places })
+  }
+  return kept.map(k => k.pose)
 }
 
 /**
