@@ -33,7 +33,7 @@ export interface SearchRange {
 
 /** Poses that go on from the DRRs of C-arm positions, of one side. */
 const STARTS = 64
-/** The first of them go on to 3.2 mm in any case, for moved DRRs and small patches seldom fail together; and others about them are tried. */
+/** The first of them are solved for whatever a few steps say, for moved DRRs and small patches seldom fail together; and others about them are tried. */
 const FIRST = 5
 const SCATTERED = 5
 /** Metal and blades are the strongest edges of an X-ray; hold them back to about the median's. */
