@@ -1,12 +1,15 @@
 // Compiles the AssemblyScript kernels to wasm and embeds them as base64 in a generated TypeScript module, so that
-// the core loads them without any I/O, in Node and in browsers alike. Every module is built twice, for a memory of its
+// the core loads them without any I/O, in Node and in browsers alike. A module that threads share a memory of is built twice, for a memory of its
 // own and for a shared one: the import's type has to say which.
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const modules = { drr: 'drr', slide: 'registration/sliding' }
-const folderOf = name => fileURLToPath(new URL(`../src/${modules[name]}/generated/`, import.meta.url))
+const modules = {
+  drr: { folder: 'drr', shared: true },
+  slide: { folder: 'registration/sliding', shared: false }
+}
+const folderOf = name => fileURLToPath(new URL(`../src/${modules[name].folder}/generated/`, import.meta.url))
 
 const modified = path => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 const newestInput = Math.max(...readdirSync(here).map(name => modified(here + name)))
@@ -39,14 +42,16 @@ if (stale.length > 0) {
   }
   for (const name of stale) {
     const own = await compile(name, [])
-    const shared = await compile(name, [
-      ...['--enable', 'threads', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536']
-    ])
+    const shared = modules[name].shared
+      ? await compile(name, [
+          ...['--enable', 'threads', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536']
+        ])
+      : null
     mkdirSync(folderOf(name), { recursive: true })
     writeFileSync(
       `${folderOf(name)}${name}-kernels.ts`,
       `// Generated from assembly/${name}.ts by assembly/build.mjs: do not edit.\n` +
-        `export const ownMemoryWasm =\n  '${own}'\nexport const sharedMemoryWasm =\n  '${shared}'\n`
+        `export const ownMemoryWasm =\n  '${own}'\n${shared ? `export const sharedMemoryWasm =\n  '${shared}'\n` : ''}`
     )
   }
 }

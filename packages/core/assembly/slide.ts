@@ -1,5 +1,5 @@
 // Slides a small field of edges over a larger one. A field is three planes of f32, one after another: edges along u and along v, both
-// times the pixel's weight, and the weight; rows are padded with zeros to a multiple of four pixels, the larger field's by four more.
+// times the pixel's weight, and the weight; rows are padded with zeros to a multiple of four pixels, the larger field's by as many pixels more as there are shifts across.
 
 /**
  * For each shift: the sum of the products of edges, and of weights.
