@@ -113,12 +113,13 @@ export function refineViews(
     centre,
     renderer: ct.levelled,
     coverage: (camera: Camera) => comparable(ct, camera),
-    signal: task.signal,
-    library: ct.library
+    signal: task.signal
   }
   const certainty = Math.max(...xrays.map(x => x.certainty ?? 1))
   const unsure = certainty < UNSURE
-  const searched = unsure ? widePoses(views, hypotheses, centre, certainty, where, xrays[0].range) : undefined
+  const searched = unsure
+    ? widePoses(views, hypotheses, centre, certainty, { ...where, library: ct.library }, xrays[0].range)
+    : undefined
   const begin =
     searched && searched.poses.length > 0
       ? searched.poses.slice(0, BEGIN).map(c => c.cameraFromLps)

@@ -26,6 +26,9 @@ const RENDER_MM = 1.6
 /** Rays nearer than this to the scan's cut ends do not count, mm on the detector: three of the working pixels. */
 const END_MARGIN = 4.8
 
+/** The last libraries that were asked for stay: an X-ray wants one for each side and one about the view that is given. Each holds some 40 MB. */
+const KEPT_LIBRARIES = 3
+
 /** What of a picture the CT says, see `coverage`. */
 export const coveredBy = (ct: Pick<RefinementVolume, 'volume'>, camera: Camera): Image =>
   coverage(ct.volume, camera, { margin: END_MARGIN })
@@ -71,13 +74,12 @@ export function prepareRefinement(
     finest: () => (volume === ct ? levelled : (finest ??= createWasmRenderer(ct))),
     library(detector, centre, set) {
       const key = JSON.stringify([detector, centre, set])
-      const kept = libraries.get(key)
-      if (kept) return kept
-      const made = createViewLibrary(seenBy({ volume, levelled }), detector, centre, set)
-      // One for each side of the patient is what X-rays of one C-arm want.
-      for (const old of [...libraries.keys()].slice(0, Math.max(0, libraries.size - 1))) libraries.delete(old)
-      libraries.set(key, made)
-      return made
+      const library =
+        libraries.get(key) ?? createViewLibrary(seenBy({ volume, levelled }), detector, centre, set)
+      libraries.delete(key)
+      libraries.set(key, library)
+      for (const old of [...libraries.keys()].slice(0, -KEPT_LIBRARIES)) libraries.delete(old)
+      return library
     },
     femurs: bones && looseFemurs(bones.labels, bones.joints),
     dispose() {

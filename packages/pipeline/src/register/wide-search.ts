@@ -45,29 +45,22 @@ const UNCOMPARED = 0.4
  * case. Small patches tell better than large ones, in which the noise of the thick of the patient drowns what its edge shows; and there a patch
  * that correlates little is no outlier (docs/registration.md has the figures).
  */
-const DECIDING: readonly ViewsLevel[] = [
-  {
-    ...VIEWS_LEVELS[1],
-    similarity: gradientPatches(8, 0.5, STRONG),
-    maxEvaluations: 3,
-    keep: 16,
-    uncompared: UNCOMPARED
-  },
-  {
-    ...VIEWS_LEVELS[1],
-    similarity: gradientPatches(8, 0.5, STRONG),
-    maxEvaluations: 7,
-    keep: 12,
-    uncompared: UNCOMPARED
-  },
-  {
-    ...VIEWS_LEVELS[2],
-    similarity: gradientPatches(12, 1, STRONG),
-    maxEvaluations: 7,
-    keep: 12,
-    uncompared: UNCOMPARED
-  }
-]
+const MIDDLE: ViewsLevel = {
+  ...VIEWS_LEVELS[1],
+  similarity: gradientPatches(8, 0.5, STRONG),
+  maxEvaluations: 7,
+  keep: 12,
+  uncompared: UNCOMPARED
+}
+const FINE: ViewsLevel = {
+  ...VIEWS_LEVELS[2],
+  similarity: gradientPatches(12, 1, STRONG),
+  maxEvaluations: 7,
+  keep: 12,
+  uncompared: UNCOMPARED
+}
+/** A few steps sort the starts. */
+const SORTING: ViewsLevel = { ...MIDDLE, maxEvaluations: 3, keep: 16 }
 
 /** How far a pose may have the anatomy's middle from the picture's, as a share of the picture's size … */
 const OFF_CENTRE = 0.75
@@ -123,7 +116,6 @@ export function widePoses(
     return distinct(possible, centre, level.keep ?? 1)
   }
   const posesOf = (found: readonly SearchedPose[]) => found.map(c => c.cameraFromLps)
-  const [sorting, middle, fine] = DECIDING
   // The other X-rays' positions are turned with the first's, so that the first alone is compared.
   const compared = setsOf(range).map(set =>
     task.library(views[0].detector, centre, set).compare(views[0], STARTS)
@@ -131,10 +123,10 @@ export function widePoses(
   const starts = compared.flatMap(c => c.poses)
   const first = compared.flatMap(c => c.poses.slice(0, FIRST))
   const about = first.flatMap(pose => scatteredStarts(pose, centre, SCATTERED).slice(1))
-  const sorted = posesOf(solve([...starts, ...about], sorting))
-  const going = [...solve(hypotheses, middle), ...solve([...first, ...sorted], middle)]
+  const sorted = posesOf(solve([...starts, ...about], SORTING))
+  const going = [...solve(hypotheses, MIDDLE), ...solve([...first, ...sorted], MIDDLE)]
   return {
-    poses: solve(posesOf(distinct(going, centre, going.length)), fine),
+    poses: solve(posesOf(distinct(going, centre, going.length)), FINE),
     scores: compared.flatMap(c => c.scores)
   }
 }

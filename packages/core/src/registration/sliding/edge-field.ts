@@ -1,6 +1,7 @@
 import { ArgumentError } from '../../errors.js'
 import type { Image } from '../../image/image.js'
 import { boxBlur } from '../../xray/fields.js'
+import { erode, gradientFilter } from '../similarity/filters.js'
 import { holdBack } from '../similarity/strong-edges.js'
 
 /**
@@ -35,19 +36,13 @@ export function edgeField(image: Image, weights?: ArrayLike<number>): EdgeField 
   const { width, height, data } = image
   const u = new Float32Array(width * height)
   const v = new Float32Array(width * height)
-  const counts = new Float32Array(width * height)
-  const energy = new Float32Array(width * height)
-  for (let y = 1; y < height - 1; y++)
-    for (let x = 1; x < width - 1; x++) {
-      const i = y * width + x
-      if (weights && !surrounded(weights, i, width)) continue
-      counts[i] = weights ? weights[i] : 1
-      const [nw, n, ne] = [data[i - width - 1], data[i - width], data[i - width + 1]]
-      const [sw, s, se] = [data[i + width - 1], data[i + width], data[i + width + 1]]
-      u[i] = ne - nw + se - sw + 2 * (data[i + 1] - data[i - 1])
-      v[i] = sw - nw + se - ne + 2 * (s - n)
-    }
+  const sobel = gradientFilter(width, height, 0)
+  sobel.apply(data, u, v)
+  const own = Float64Array.from({ length: width * height }, (_, i) => (weights ? weights[i] : 1))
+  const least = erode(own, width, height, sobel.radius)
+  const counts = Float32Array.from(own, (w, i) => (least[i] > 0 ? w : 0))
   holdBack(u, v, counts, STRONG)
+  const energy = new Float32Array(width * height)
   let [sum, total] = [0, 0]
   for (let i = 0; i < energy.length; i++) {
     energy[i] = (u[i] * u[i] + v[i] * v[i]) * counts[i]
@@ -59,9 +54,9 @@ export function edgeField(image: Image, weights?: ArrayLike<number>): EdgeField 
   const share = boxBlur(counts, width, height, RADIUS)
   for (let i = 0; i < energy.length; i++) {
     const square = (share[i] > 0 ? Math.max(0, about[i]) / share[i] : 0) + floor
-    const scale = counts[i] > 0 && square > 0 ? 1 / Math.sqrt(square) : 0
-    u[i] *= scale
-    v[i] *= scale
+    const counted = counts[i] > 0 && square > 0
+    u[i] = counted ? u[i] / Math.sqrt(square) : 0
+    v[i] = counted ? v[i] / Math.sqrt(square) : 0
   }
   return { width, height, u, v, weights: counts }
 }
@@ -87,11 +82,4 @@ export function edgeAgreement(fixed: EdgeField, moving: EdgeField): number {
     all += fixed.weights[i]
   }
   return all > 0 ? products / (both + UNCOMPARED * all) : 0
-}
-
-/** Whether a pixel and its eight neighbours count. */
-function surrounded(weights: ArrayLike<number>, i: number, width: number): boolean {
-  for (let row = i - width; row <= i + width; row += width)
-    for (let k = row - 1; k <= row + 1; k++) if (!(weights[k] > 0)) return false
-  return true
 }

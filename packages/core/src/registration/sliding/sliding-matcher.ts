@@ -18,7 +18,7 @@ export interface SlidingMatch {
 export interface SlidingMatcher {
   readonly pictures: number
   /**
-   * The best places in each picture, best of all first.
+   * The best places in each picture, best of all first; none where nothing is alike.
    * @param fixed of the size of the window
    * @param each places of one picture at most, at least {@link APART} pixels from each other
    * @throws ArgumentError for a field of another size
@@ -97,6 +97,23 @@ export function createSlidingMatcher(
         values[o + 2 * plane] = weights[i]
       }
   }
+  /** The best places of a picture that are not next to each other, from what the kernel left. */
+  const bestPlaces = (picture: number, most: number, each: number): SlidingMatch[] => {
+    const kept: SlidingMatch[] = []
+    while (kept.length < each) {
+      let best = { picture, u: 0, v: 0, score: 0 }
+      for (let v = -down; v <= down; v++)
+        for (let u = -across; u <= across; u++) {
+          const o = at.out + 2 * ((v + down) * columns + u + across)
+          const score = values[o] / (values[o + 1] + UNCOMPARED * most)
+          if (score > best.score && kept.every(k => Math.hypot(k.u - u, k.v - v) > APART))
+            best = { picture, u, v, score }
+        }
+      if (!(best.score > 0)) break
+      kept.push(best)
+    }
+    return kept
+  }
   let stored = 0
   for (const picture of pictures) {
     if (stored >= count || picture.width !== size[0] || picture.height !== size[1])
@@ -127,27 +144,9 @@ export function createSlidingMatcher(
           ] as const),
           ...([fixedPitch / LANES, height, columns, rows, at.out * FLOAT] as const)
         )
-        const places: SlidingMatch[] = []
-        for (let sy = 0; sy < rows; sy++)
-          for (let sx = 0; sx <= 2 * across; sx++) {
-            const o = at.out + 2 * (sy * columns + sx)
-            const score = values[o] / (values[o + 1] + UNCOMPARED * most)
-            if (score > 0) places.push({ picture, u: sx - across, v: sy - down, score })
-          }
-        found.push(...apart(places, each))
+        found.push(...bestPlaces(picture, most, each))
       }
       return found.sort((a, b) => b.score - a.score)
     }
   }
-}
-
-/** The best places that are not next to each other. */
-function apart(places: SlidingMatch[], most: number): SlidingMatch[] {
-  const kept: SlidingMatch[] = []
-  places.sort((a, b) => b.score - a.score)
-  for (const p of places) {
-    if (kept.length === most) break
-    if (kept.every(k => Math.hypot(k.u - p.u, k.v - p.v) > APART)) kept.push(p)
-  }
-  return kept
 }
