@@ -1,10 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { Camera } from '../src/geometry/camera.js'
-import { centredDetector, project } from '../src/geometry/camera.js'
-import { poseFromView } from '../src/geometry/view.js'
-import { BONE_LABELS, type BoneLabels } from '../src/hips/femur-labels.js'
-import { femurShadow, looseFemurs } from '../src/hips/femur-shadow.js'
-import type { HipJoint } from '../src/hips/hip-joints.js'
 import type { Image } from '../src/image/image.js'
 import { createRandom } from '../src/random/random.js'
 import { noiseShareIn, noiseWeights } from '../src/registration/noise-weights.js'
@@ -71,41 +65,5 @@ describe('the share of noise', () => {
         () => true
       )
     ).toBe(0)
-  })
-})
-
-describe('the shadow of loose femurs', () => {
-  const joint: HipJoint = { side: 'left', centre: [0, 0, 0], radius: 22, neck: [1, 0, 0] }
-  /** A rod along x from the joint's centre, and bone that stays. */
-  const labels: BoneLabels = {
-    origin: [-60, -20, -20],
-    size: [61, 21, 21],
-    spacing: 2,
-    data: new Uint8Array(61 * 21 * 21)
-  }
-  for (let i = 0; i < 61; i++)
-    labels.data[(10 * 21 + 10) * 61 + i] = i >= 30 ? BONE_LABELS.leftFemur : BONE_LABELS.fixed
-  const camera: Camera = {
-    detector: centredDetector(1200, [1.6, 1.6], [240, 188]),
-    cameraFromLps: poseFromView({ alpha: 0, beta: 0, gamma: 0.2, translation: [0, 0, 0] }, [0, 0, 0])
-  }
-
-  it('falls where the femur projects beyond its head, and nowhere else', () => {
-    const { data, width } = femurShadow(looseFemurs(labels, [joint]), camera, 0.25)
-    const at = (p: readonly [number, number, number]) => {
-      const { u, v } = project(camera, p)
-      return data[Math.round(v) * width + Math.round(u)]
-    }
-    expect([30, 40, 50, 58].map(x => at([x, 0, 0]))).toEqual([0.25, 0.25, 0.25, 0.25])
-    // Within the head, on the other side, and beside the rod.
-    expect([at([0, 0, 0]), at([15, 0, 0]), at([-40, 0, 0]), at([40, 0, 25]), at([40, 0, -25])]).toEqual([
-      1, 1, 1, 1, 1
-    ])
-    expect(new Set(data)).toEqual(new Set([1, 0.25]))
-  })
-
-  it('is none without hips', () => {
-    const { data } = femurShadow(looseFemurs(labels, []), camera, 0.25)
-    expect(Math.min(...data)).toBe(1)
   })
 })

@@ -62,7 +62,7 @@ export async function createWorkbench(
   // Every method refines on the same volume, so that only what is compared differs.
   let refinement: RefinementVolume | null = null
   const refinementVolume = () =>
-    (refinement ??= prepareRefinement(asInt16(stage.patient?.volume ?? stage.volume)))
+    (refinement ??= prepareRefinement(asInt16(stage.patient?.volume ?? stage.volume), stage.patient?.bones))
   const centre = stage.patient?.isocenter ?? stage.isocenter
 
   // A preparation may have found that the CT's file is wrong about its axes; poses are measured in those of the file.

@@ -9,7 +9,7 @@ import {
   DEGREE,
   type Detector,
   exposedField,
-  femurShadow,
+  gradientPatches,
   type Image,
   invertRigid,
   type Mat4,
@@ -44,23 +44,19 @@ const SCATTERED = 10
 /** The best poses of a wide search go on. */
 const BEGIN = 3
 
-/** A few steps more with the scanner's own voxels: averaging them costs up to a third of a good pose's error. */
-const POLISH: ViewsLevel = {
+/** How the last steps compare: patches large enough for bones' edges to outweigh those of flesh, strong edges held back. */
+export const BONE_PATCHES = { patch: 24, outlier: 0.5, strong: 2 }
+
+/**
+ * The last steps, with bones alone, of the scanner's own voxels: flesh lies otherwise in every X-ray than in the CT and draws the pose after it, by millimetres where a leg has moved. Before
+ * them flesh is of use: under few photons it is most of what is seen.
+ */
+export const lastSteps = (ct: RefinementVolume): ViewsLevel => ({
   ...VIEWS_LEVELS[VIEWS_LEVELS.length - 1],
-  maxEvaluations: 4,
+  similarity: gradientPatches(BONE_PATCHES.patch, BONE_PATCHES.outlier, BONE_PATCHES.strong),
+  renderer: ct.bones(),
   precision: { rotation: 0.003 * DEGREE, inPlane: 0.005, depth: 0.03 }
-}
-
-/** A ray through a femur counts this much: the pelvis is there too, and often the femur where it was. */
-const FEMUR_WEIGHT = 0.2
-
-/** What the CT says of a picture, less what femurs may have changed. */
-function comparable(ct: RefinementVolume, camera: Camera): Image {
-  const covered = coveredBy(ct, camera)
-  if (!ct.femurs) return covered
-  const { data } = femurShadow(ct.femurs, camera, FEMUR_WEIGHT)
-  return { ...covered, data: covered.data.map((c, i) => c * data[i]) }
-}
+})
 
 /** An X-ray to refine the pose of. */
 export interface RefinedXray {
@@ -111,8 +107,8 @@ export function refineViews(
   const views = xrays.map(x => workingView(x, points))
   const where = {
     centre,
-    renderer: ct.levelled,
-    coverage: (camera: Camera) => comparable(ct, camera),
+    renderer: ct.still,
+    coverage: (camera: Camera) => coveredBy(ct, camera),
     signal: task.signal
   }
   const certainty = Math.max(...xrays.map(x => x.certainty ?? 1))
@@ -130,7 +126,7 @@ export function refineViews(
       "Check that X-ray and patient belong together, and the X-ray's geometry."
     )
   const held = heldByLandmarks(
-    task.levels ?? [...VIEWS_LEVELS, { ...POLISH, renderer: ct.finest() }],
+    task.levels ?? [...VIEWS_LEVELS, lastSteps(ct)],
     Math.max(...begin.slice(0, BEGIN).map(pose => leastShare(ct, views, pose)))
   )
   const levels = unsure ? loosened(held, certainty) : held

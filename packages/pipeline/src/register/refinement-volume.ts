@@ -1,5 +1,6 @@
 import {
   type BoneLabels,
+  bonesAlone,
   type Camera,
   coverage,
   createWasmRenderer,
@@ -7,13 +8,12 @@ import {
   type Detector,
   type HipJoint,
   type Image,
-  type LooseFemurs,
-  looseFemurs,
   prepareWasmVolume,
   type Renderer,
   resampleVolume,
   type Vec3,
-  type Volume
+  type Volume,
+  withoutFemurs
 } from '@raypose/core'
 import { createViewLibrary, type SeenVolume, type ViewLibrary, type ViewSet } from './view-library.js'
 
@@ -34,8 +34,8 @@ export const coveredBy = (ct: Pick<RefinementVolume, 'volume'>, camera: Camera):
   coverage(ct.volume, camera, { margin: END_MARGIN })
 
 /** What a search compares by. Edges beside what the CT does not know do not count there, which is margin enough. */
-export const seenBy = ({ volume, levelled }: Pick<RefinementVolume, 'volume' | 'levelled'>): SeenVolume => ({
-  renderer: levelled,
+export const seenBy = ({ volume, still }: Pick<RefinementVolume, 'volume' | 'still'>): SeenVolume => ({
+  renderer: still,
   covered: camera => coverage(volume, camera)
 })
 
@@ -47,12 +47,15 @@ export interface RefinementVolume {
   readonly renderer: Renderer
   /** Voxels as coarse as the pixels. */
   readonly levelled: Renderer & DerivativeRenderer
-  /** Of the scanner's own voxels, for the last steps; laid out when first asked for, so that opening a patient does not wait for it. */
-  finest(): DerivativeRenderer
+  /** The same without the femurs beyond their heads, where these are told apart: what stays in place when a leg moves. */
+  readonly still: Renderer & DerivativeRenderer
+  /**
+   * Bones alone, without those of `still` that are left out, of the scanner's own voxels, for the last steps: flesh and femurs lie otherwise in an X-ray than in the CT. Laid out when
+   * first asked for, so that opening a patient does not wait for it.
+   */
+  bones(): DerivativeRenderer
   /** DRRs of C-arm positions about a point (LPS mm), kept: they are rendered when first asked for. */
   library(detector: Detector, centre: Vec3, set: ViewSet): ViewLibrary
-  /** Femurs that may lie elsewhere in an X-ray. */
-  readonly femurs?: LooseFemurs | null
   dispose(): void
 }
 
@@ -65,27 +68,32 @@ export function prepareRefinement(
   const prepared = prepareWasmVolume(volume, { mips: 2, slots: 2 })
   const renderer = createWasmRenderer(prepared)
   const levelled = createWasmRenderer(prepared, { pixelMm: 'auto' })
+  const less = (of: Volume<Int16Array>) => (bones ? withoutFemurs(of, bones.labels, bones.joints) : of)
+  const still = bones
+    ? createWasmRenderer(prepareWasmVolume(less(volume), { mips: 2, slots: 2 }), { pixelMm: 'auto' })
+    : levelled
   let finest: (Renderer & DerivativeRenderer) | null = null
   const libraries = new Map<string, ViewLibrary>()
   return {
     volume,
     renderer,
     levelled,
-    finest: () => (volume === ct ? levelled : (finest ??= createWasmRenderer(ct))),
+    still,
+    bones: () => (finest ??= createWasmRenderer(bonesAlone(less(ct)))),
     library(detector, centre, set) {
       const key = JSON.stringify([detector, centre, set])
       const library =
-        libraries.get(key) ?? createViewLibrary(seenBy({ volume, levelled }), detector, centre, set)
+        libraries.get(key) ?? createViewLibrary(seenBy({ volume, still }), detector, centre, set)
       libraries.delete(key)
       libraries.set(key, library)
       for (const old of [...libraries.keys()].slice(0, -KEPT_LIBRARIES)) libraries.delete(old)
       return library
     },
-    femurs: bones && looseFemurs(bones.labels, bones.joints),
     dispose() {
       finest?.dispose()
       renderer.dispose()
       levelled.dispose()
+      if (still !== levelled) still.dispose()
     }
   }
 }

@@ -118,7 +118,7 @@ const keepsToPaper = ({ manifest }: Patient): boolean =>
 export async function createRegistrar(patient: Patient, options: RegistrarOptions = {}): Promise<Registrar> {
   const { threads = 2 } = options
   const network = await createDetector(patient.network, { threads })
-  const ct = prepareRefinement(patient.volume)
+  const ct = prepareRefinement(patient.volume, patient.bones)
   const { renderer } = ct
   const known: InitialPosePatient = {
     network,

@@ -114,7 +114,7 @@ export function registrationEvidence(
   const levels = [COARSE, MIDDLE, FINE].map(fitsAt)
   const targets = points.length >= 4 ? points : pointsAbout(centre)
   const byCurvature = curvatureCovariance(pose.normal, levels[2], covarianceScale)
-  const fitted = byCurvature && fittedCovariance(ct, views, cameras, centre, FINE)
+  const fitted = byCurvature && fittedCovariance(ct, views, cameras, centre, FINE.pixelMm)
   const least = (of: (f: LevelFit) => number, fits: LevelFit[]) => Math.min(...fits.map(of))
   const [coarse, middle, fine] = levels.map(fits => least(f => f.similarity, fits))
   const ofIdeal = levels.map(fits => least(f => f.ofIdeal, fits))

@@ -7,11 +7,9 @@ import {
   sandwichCovariance,
   type Vec3
 } from '@raypose/core'
+import { BONE_PATCHES } from '../refine.js'
 import { coveredBy, type RefinementVolume } from '../refinement-volume.js'
-import type { FitLevel } from './level-fit.js'
 
-/** As the last level of `VIEWS_LEVELS` has it: what minimised is what is asked how sure it is. */
-const OUTLIER = 0.3
 /** Source to detector that a level's pixels are for, as in `registerViews`. */
 const LEVEL_SDD = 1200
 
@@ -31,7 +29,7 @@ export function fittedCovariance(
   views: readonly RegistrationView[],
   cameras: readonly Mat4[],
   centre: Vec3,
-  { pixelMm, patch }: FitLevel
+  pixelMm: number
 ): Float64Array | null {
   const spreads = views.flatMap((view, i) => {
     const { sdd, pixel } = view.detector
@@ -40,10 +38,11 @@ export function fittedCovariance(
     const { fixed, weights } = binWeighted(view.image, view.weights, binning)
     const covered = coveredBy(ct, camera).data
     const both = weights ? covered.map((c, k) => c * weights[k]) : covered
-    const side = Math.min(patch, 2 * Math.floor(Math.min(fixed.width, fixed.height) / 2))
+    const side = Math.min(BONE_PATCHES.patch, 2 * Math.floor(Math.min(fixed.width, fixed.height) / 2))
     if (side < 4) return []
-    const measure = patchCorrelation(fixed, { weights: both, patch: side, outlier: OUTLIER })
-    const spread = measure.spread(ct.finest().renderWithDerivatives(camera, centre))
+    // What was climbed is what is asked how sure it is.
+    const measure = patchCorrelation(fixed, { ...BONE_PATCHES, weights: both, patch: side })
+    const spread = measure.spread(ct.bones().renderWithDerivatives(camera, centre))
     return [{ ...spread, cameraFromFirst: view.cameraFromFirst }]
   })
   const covariance = sandwichCovariance(spreads)
