@@ -5,13 +5,13 @@ import { erode, gradientFilter } from './filters.js'
 import { assertSameSize, type Similarity, type SimilarityOptions, weightsOf } from './similarity.js'
 import { holdBack } from './strong-edges.js'
 
-/** A similarity near a pose, in the variables of the derivatives that it was given: the six of {@link ImageWithDerivatives}, and any others. */
+/** A similarity near a pose, in the six variables of {@link ImageWithDerivatives}. */
 export interface SimilarityModel {
   /** Higher is better. */
   readonly value: number
   /** ∂value/∂variables. */
   readonly gradient: Float64Array
-  /** Gauss–Newton curvature of −value, a square of so many variables, row-major, positive semidefinite. */
+  /** Gauss–Newton curvature of −value, 6×6 row-major, positive semidefinite. */
   readonly normal: Float64Array
 }
 
@@ -77,10 +77,9 @@ export interface PatchCorrelationOptions extends SimilarityOptions {
   readonly strong?: number
 }
 
-/** Per cell: Σw, and Σw times a, b, aa, bb, ab … */
+/** Per cell: Σw, and Σw times a, b, aa, bb, ab, J, aJ, bJ, JJᵀ (a moving, b fixed). */
 const PLAIN = 6
-/** … and J, aJ, bJ, JJᵀ of n variables (a moving, b fixed). */
-const sumsOf = (n: number) => PLAIN + 3 * n + (n * (n + 1)) / 2
+const FULL = PLAIN + 18 + 21
 
 /**
  * Correlation patch by patch as a least-squares problem: with both images normalised within each patch, ½‖â − b̂‖² = 1 − ρ, so the
@@ -121,24 +120,21 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
   apply(fixed.data, b)
   if (filter) holdBack(b[0], b[1], weights, strong)
   const a = make()
-  /** Of each variable, as last loaded. */
-  const jacobians: Float32Array[][] = []
-  let sums = new Float64Array(0)
+  let jacobians: Float32Array[][] | null = null
+  const sums = new Float64Array(columns * rows * FULL)
 
-  /** Moments of one channel and of n derivatives, cell by cell. */
-  const accumulate = (channel: number, n: number) => {
-    const length = sumsOf(n)
-    if (sums.length !== columns * rows * length) sums = new Float64Array(columns * rows * length)
-    else sums.fill(0)
+  /** Moments of one channel, cell by cell. */
+  const accumulate = (channel: number, withDerivatives: boolean) => {
+    sums.fill(0)
     const [m, f] = [a[channel], b[channel]]
-    const j = jacobians.slice(0, n).map(x => x[channel])
-    const d = new Float64Array(n)
+    const [j0, j1, j2, j3, j4, j5] = withDerivatives && jacobians ? jacobians.map(j => j[channel]) : []
+    const d = new Float64Array(6)
     for (let y = 0; y < height; y++) {
       const base = Math.floor(y / cell) * columns
       for (let x = 0, i = y * width; x < width; x++, i++) {
         const w = weights[i]
         if (w === 0) continue
-        let o = (base + Math.floor(x / cell)) * length
+        let o = (base + Math.floor(x / cell)) * FULL
         const wm = w * m[i]
         const wf = w * f[i]
         sums[o++] += w
@@ -147,15 +143,20 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
         sums[o++] += wm * m[i]
         sums[o++] += wf * f[i]
         sums[o++] += wm * f[i]
-        if (n === 0) continue
-        for (let k = 0; k < n; k++, o++) {
-          d[k] = j[k][i]
+        if (!j0) continue
+        d[0] = j0[i]
+        d[1] = j1[i]
+        d[2] = j2[i]
+        d[3] = j3[i]
+        d[4] = j4[i]
+        d[5] = j5[i]
+        for (let k = 0; k < 6; k++, o++) {
           sums[o] += w * d[k]
-          sums[o + n] += wm * d[k]
-          sums[o + 2 * n] += wf * d[k]
+          sums[o + 6] += wm * d[k]
+          sums[o + 12] += wf * d[k]
         }
-        o += 2 * n
-        for (let k = 0; k < n; k++) {
+        o += 12
+        for (let k = 0; k < 6; k++) {
           const wd = w * d[k]
           for (let l = 0; l <= k; l++) sums[o++] += wd * d[l]
         }
@@ -163,43 +164,42 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
     }
   }
 
-  /** @param n variables that derivatives were loaded for */
+  const total = new Float64Array(FULL)
+  const s = new Float64Array(FULL)
   const evaluate = (
-    n: number,
+    derivatives: readonly Float32Array[] | null,
     fits: PatchFits | null = null,
     each: Float64Array | null = null
   ): SimilarityModel => {
-    const gradient = new Float64Array(n)
-    const normal = new Float64Array(n * n)
+    const gradient = new Float64Array(6)
+    const normal = new Float64Array(36)
     let value = 0
     let weightSum = 0
-    const length = sumsOf(n)
-    const total = new Float64Array(length)
-    const s = new Float64Array(length)
+    const length = derivatives ? FULL : PLAIN
     for (let channel = 0; channel < channels; channel++) {
-      accumulate(channel, n)
+      accumulate(channel, derivatives !== null)
       total.fill(0)
-      for (let o = 0; o < sums.length; o += length) for (let k = 0; k < length; k++) total[k] += sums[o + k]
-      const counted = total[0]
-      if (!(counted > 0)) continue
-      const floorA = (floor * Math.max(0, total[3] - total[1] ** 2 / counted)) / counted
-      const floorB = (floor * Math.max(0, total[4] - total[2] ** 2 / counted)) / counted
+      for (let o = 0; o < sums.length; o += FULL) for (let k = 0; k < length; k++) total[k] += sums[o + k]
+      const n = total[0]
+      if (!(n > 0)) continue
+      const floorA = (floor * Math.max(0, total[3] - total[1] ** 2 / n)) / n
+      const floorB = (floor * Math.max(0, total[4] - total[2] ** 2 / n)) / n
       const [across, down] = whole ? [1, 1] : [columns - 1, rows - 1]
       for (let r = 0; r < down; r++)
         for (let c = 0; c < across; c++) {
           s.fill(0)
           for (let q = 0; q < (whole ? 1 : 4); q++) {
-            const o = ((r + (q >> 1)) * columns + c + (q & 1)) * length
+            const o = ((r + (q >> 1)) * columns + c + (q & 1)) * FULL
             for (let k = 0; k < length; k++) s[k] += sums[o + k]
           }
           weightSum += s[0]
           const limit = fits ? Number.POSITIVE_INFINITY : outlier
-          const own = each?.subarray(n * (r * across + c), n * (r * across + c) + n)
+          const own = each?.subarray(6 * (r * across + c), 6 * (r * across + c) + 6)
           const part = addPatch(
             s,
             total,
             { floor, floorA, floorB, outlier: limit },
-            n > 0 ? { gradient: own ?? gradient, normal } : null
+            derivatives ? { gradient: own ?? gradient, normal } : null
           )
           value += part
           if (fits && s[0] > 0) {
@@ -212,11 +212,11 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
     }
     if (!(weightSum > 0)) return { value: 0, gradient, normal }
     if (each) for (let i = 0; i < each.length; i++) each[i] /= weightSum
-    for (let k = 0; k < n; k++) {
+    for (let k = 0; k < 6; k++) {
       gradient[k] /= weightSum
       for (let l = 0; l <= k; l++) {
-        normal[n * k + l] /= weightSum
-        normal[n * l + k] = normal[n * k + l]
+        normal[6 * k + l] /= weightSum
+        normal[6 * l + k] = normal[6 * k + l]
       }
     }
     return { value: value / weightSum, gradient, normal }
@@ -235,7 +235,7 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
       weight: zeros(),
       structure: zeros()
     }
-    evaluate(0, fits)
+    evaluate(null, fits)
     fits.correlation.forEach((x, i) => {
       if (fits.weight[i] > 0) fits.correlation[i] = x / fits.weight[i]
     })
@@ -244,18 +244,16 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
 
   const load = ({ image, derivatives }: ImageWithDerivatives) => {
     assertSameSize(fixed, image)
+    jacobians ??= Array.from({ length: 6 }, make)
     apply(image.data, a)
-    derivatives.forEach((derivative, k) => {
-      jacobians[k] ??= make()
-      apply(derivative, jacobians[k])
-    })
+    for (let k = 0; k < 6; k++) apply(derivatives[k], jacobians[k])
   }
 
   return Object.assign(
     (moving: Image) => {
       assertSameSize(fixed, moving)
       apply(moving.data, a)
-      return evaluate(0).value
+      return evaluate(null).value
     },
     {
       patches,
@@ -264,12 +262,12 @@ export function patchCorrelation(fixed: Image, options: PatchCorrelationOptions 
         load(moving)
         const [c, r] = whole ? [1, 1] : [columns - 1, rows - 1]
         const each = new Float64Array(6 * c * r)
-        const { normal } = evaluate(6, null, each)
+        const { normal } = evaluate(moving.derivatives, null, each)
         return { normal, scatter: scatterOf(each, c, r) }
       },
       model(moving: ImageWithDerivatives) {
         load(moving)
-        return evaluate(moving.derivatives.length)
+        return evaluate(moving.derivatives)
       }
     }
   )
@@ -338,19 +336,18 @@ function addPatch(
     const curvature = (slope * Math.max(rho, LEAST_CURVATURE)) / va
     const nt = total[0]
     const mt = total[1] / nt
-    const variables = out.gradient.length
-    let o = PLAIN + 3 * variables
-    for (let k = 0; k < variables; k++) {
+    let o = PLAIN + 18
+    for (let k = 0; k < 6; k++) {
       const mj = s[PLAIN + k] / n
-      const aj = s[PLAIN + variables + k] / n - ma * mj
-      const bj = s[PLAIN + 2 * variables + k] / n - mb * mj
+      const aj = s[PLAIN + 6 + k] / n - ma * mj
+      const bj = s[PLAIN + 12 + k] / n - mb * mj
       // The floor moves with the whole image's variance.
-      const floorSlope = floor * (total[PLAIN + variables + k] / nt - (mt * total[PLAIN + k]) / nt)
+      const floorSlope = floor * (total[PLAIN + 6 + k] / nt - (mt * total[PLAIN + k]) / nt)
       out.gradient[k] += slope * (bj * scale - (rho * (aj + floorSlope)) / va)
       for (let l = 0; l <= k; l++, o++) {
         const ml = s[PLAIN + l] / n
-        const al = s[PLAIN + variables + l] / n - ma * ml
-        out.normal[variables * k + l] += curvature * (s[o] / n - mj * ml - (aj * al) / va)
+        const al = s[PLAIN + 6 + l] / n - ma * ml
+        out.normal[6 * k + l] += curvature * (s[o] / n - mj * ml - (aj * al) / va)
       }
     }
   }
