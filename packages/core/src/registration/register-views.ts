@@ -106,13 +106,19 @@ export interface ViewsResult {
 /**
  * Gradients, patch by patch; patches that do not fit count less.
  * @param patch side, pixels; of a smaller image the largest that fits
- * @param outlier,strong see `PatchCorrelationOptions`
+ * @param outlier,strong,smoothing see `PatchCorrelationOptions`
  */
 export const gradientPatches =
-  (patch: number, outlier: number, strong?: number): DifferentiableSimilarityFactory =>
+  (patch: number, outlier: number, strong?: number, smoothing?: number): DifferentiableSimilarityFactory =>
   (fixed, options) => {
     const largest = 2 * Math.floor(Math.min(fixed.width, fixed.height) / 2)
-    return patchCorrelation(fixed, { ...options, patch: Math.min(patch, largest), outlier, strong })
+    return patchCorrelation(fixed, {
+      ...options,
+      patch: Math.min(patch, largest),
+      outlier,
+      strong,
+      smoothing
+    })
   }
 
 /**

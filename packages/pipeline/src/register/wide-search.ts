@@ -36,25 +36,26 @@ const STARTS = 64
 /** The first of them are solved for whatever a few steps say, for moved DRRs and small patches seldom fail together; and others about them are tried. */
 const FIRST = 5
 const SCATTERED = 5
-/** Metal and blades are the strongest edges of an X-ray; hold them back to about the median's. */
-const STRONG = 1
+/** Metal and blades are the strongest edges of an X-ray; hold them back to less than the median's. */
+const STRONG = 0.3
+/** No patch is an outlier here: those that fit ill under noise are the most, and the right pose fits all a little better. */
+const ALL = Number.POSITIVE_INFINITY
 /** Of many poses those with the least to compare are the luckiest: see `ViewsLevel`. */
 const UNCOMPARED = 0.4
 /**
  * Under a few photons, coarse pixels do not tell a right pose from a wrong one for sure, those of 3.2 mm do: many go on to there, the landmarks' own in any
- * case. Small patches tell better than large ones, in which the noise of the thick of the patient drowns what its edge shows; and there a patch
- * that correlates little is no outlier (docs/registration.md has the figures).
+ * case. Small patches tell better than large ones, in which the noise of the thick of the patient drowns what its edge shows, and unsmoothed edges better than smooth ones (docs/registration.md has the figures).
  */
 const MIDDLE: ViewsLevel = {
   ...VIEWS_LEVELS[1],
-  similarity: gradientPatches(8, 0.5, STRONG),
+  similarity: gradientPatches(6, ALL, STRONG, 0),
   maxEvaluations: 7,
   keep: 12,
   uncompared: UNCOMPARED
 }
 const FINE: ViewsLevel = {
   ...VIEWS_LEVELS[2],
-  similarity: gradientPatches(12, 1, STRONG),
+  similarity: gradientPatches(8, ALL, STRONG),
   maxEvaluations: 7,
   keep: 12,
   uncompared: UNCOMPARED
@@ -173,7 +174,7 @@ const setsOf = ({ tube, view }: SearchRange): ViewSet[] => [
 
 /** What decides in the end: every patch as it is. */
 const VERDICT: Pick<ViewsLevel, 'similarity' | 'maxEvaluations' | 'landmarkWeight' | 'uncompared'> = {
-  similarity: gradientPatches(12, Number.POSITIVE_INFINITY, STRONG),
+  similarity: gradientPatches(12, ALL, STRONG),
   uncompared: UNCOMPARED,
   maxEvaluations: 1,
   landmarkWeight: 0

@@ -20,16 +20,17 @@ export interface EdgeField {
 
 /**
  * Edges stronger than this share of the median's energy are held back (to its square root at most): blades, metal and skin are the strongest of an
- * X-ray, and say the least of where the bones are. Of 0.5, 1, 2, 4, 16 and none the best (docs/registration.md).
+ * X-ray, and say the least of where the bones are.
  */
-const STRONG = 0.5
+const STRONG = 0.2
 /** Half the side of the squares that edges are measured against, pixels. */
 const RADIUS = 2
 /** Share of the whole image's energy that is added to a square's: flat squares stay quiet. */
-const FLOOR = 0.1
+const FLOOR = 0.03
 
 /**
- * Sobel's derivatives, strong ones held back, divided by their root mean square in the square about each pixel.
+ * Sobel's derivatives, strong ones held back, less their mean in the square about each pixel and divided by their root mean square there. Without the mean, the slope that a body's
+ * thickness gives all of the picture is what agrees best, and wrong poses do best by it (docs/registration.md has the figures of all these constants).
  * @param weights what pixels count, none negative; default: all alike. Pixels beside one that does not count have no edge
  */
 export function edgeField(image: Image, weights?: ArrayLike<number>): EdgeField {
@@ -42,6 +43,8 @@ export function edgeField(image: Image, weights?: ArrayLike<number>): EdgeField 
   const least = erode(own, width, height, sobel.radius)
   const counts = Float32Array.from(own, (w, i) => (least[i] > 0 ? w : 0))
   holdBack(u, v, counts, STRONG)
+  const share = boxBlur(counts, width, height, RADIUS)
+  for (const edges of [u, v]) takeMean(edges, counts, share, width, height)
   const energy = new Float32Array(width * height)
   let [sum, total] = [0, 0]
   for (let i = 0; i < energy.length; i++) {
@@ -51,7 +54,6 @@ export function edgeField(image: Image, weights?: ArrayLike<number>): EdgeField 
   }
   const floor = total > 0 ? (FLOOR * sum) / total : 0
   const about = boxBlur(energy, width, height, RADIUS)
-  const share = boxBlur(counts, width, height, RADIUS)
   for (let i = 0; i < energy.length; i++) {
     const square = (share[i] > 0 ? Math.max(0, about[i]) / share[i] : 0) + floor
     const counted = counts[i] > 0 && square > 0
@@ -61,8 +63,28 @@ export function edgeField(image: Image, weights?: ArrayLike<number>): EdgeField 
   return { width, height, u, v, weights: counts }
 }
 
-/** A mean over what can be compared is worth less the less that is: this share of all, of no similarity, is added to it. */
-export const UNCOMPARED = 0.05
+/** Takes from each value the mean of what counts in the square about it. */
+function takeMean(
+  values: Float32Array,
+  counts: Float32Array,
+  share: Float32Array,
+  width: number,
+  height: number
+): void {
+  const about = boxBlur(
+    values.map((x, i) => x * counts[i]),
+    width,
+    height,
+    RADIUS
+  )
+  for (let i = 0; i < values.length; i++) values[i] = share[i] > 0 ? values[i] - about[i] / share[i] : 0
+}
+
+/**
+ * A mean over what can be compared is worth less the less that is: this share of all, of no similarity, is added to it. Of thousands of places those with the least to compare
+ * are the luckiest.
+ */
+export const UNCOMPARED = 0.4
 
 /**
  * How well the edges of two fields of one size agree: the mean product of edges over what both show, less where that is little.
