@@ -70,19 +70,31 @@ export function openPatient(seed, spacing) {
   // Half of the patients are shown by a polychromatic beam, half by line integrals at one energy, as the protocol's are.
   const render = random.chance(0.5) ? renderMaterials : lineIntegralsOf
   const shown = render(phantom.ct, cameras)
-  return { seed, phantom, poses, shown, moved: withFemursMoved(phantom, cameras, random, render) ?? shown }
+  const bones = bonesOf(phantom)
+  return {
+    seed,
+    phantom,
+    poses,
+    shown,
+    bones,
+    moved: withFemursMoved(bones, cameras, random, render) ?? shown
+  }
 }
 
-/** What `worst` sees: femurs in two other positions; null where the scan shows no head of one whole. */
-function withFemursMoved({ ct, landmarks }, cameras, random, render) {
-  let movable
+/** The femurs told apart, as preparation does; null where the scan shows no head of one whole. */
+function bonesOf({ ct, landmarks }) {
   try {
-    movable = movableFemurs(ct, landmarks)
+    const movable = movableFemurs(ct, landmarks)
+    return movable.joints.length > 0 ? movable : null
   } catch (error) {
     if (error instanceof RayposeError) return null
     throw error
   }
-  if (movable.joints.length === 0) return null
+}
+
+/** With femurs in two other positions. */
+function withFemursMoved(movable, cameras, random, render) {
+  if (!movable) return null
   const half = cameras.length / 2
   return [cameras.slice(0, half), cameras.slice(half)].flatMap(part =>
     render(movable.move(drawFemurTurns(random, XRAY_PRESETS.worst.femursDeg)), part)
@@ -98,9 +110,11 @@ function lineIntegralsOf(ct, cameras) {
   }
 }
 
-/** What one of the patient's poses shows, as a preset has the patient lie. */
+/** What one of the patient's poses shows, as a preset has the patient lie; at `c-arm` every other one has moved, as patients do. */
 const shownBy = (patient, preset, i) =>
-  (XRAY_PRESETS[preset].femursDeg > 0 ? patient.moved : patient.shown)[i]
+  (XRAY_PRESETS[preset].femursDeg > 0 || (preset === 'c-arm' && i % 2 === 1) ? patient.moved : patient.shown)[
+    i
+  ]
 
 function orbited(pose, centre, angle) {
   const [c, s] = [Math.cos(angle), Math.sin(angle)]
@@ -112,7 +126,7 @@ function orbited(pose, centre, angle) {
 /** Rows of one scene. @param before the patient of another scene */
 export function* sceneCases(patient, before) {
   const { phantom, seed, poses } = patient
-  const ct = prepareRefinement(phantom.ct)
+  const ct = prepareRefinement(phantom.ct, patient.bones)
   const random = createRandom(seed * 31 + 5)
   const scene = { ct, phantom, random, seed }
   const preset = () => PRESETS[random.integer(PRESETS.length)]

@@ -29,7 +29,15 @@ import {
 import type { DetectedLandmark } from '../types.js'
 import { heldByLandmarks } from './held-by-landmarks.js'
 import { coveredBy, type RefinementVolume } from './refinement-volume.js'
-import { fittingBest, loosened, type SearchRange, UNSURE, type WideSearch, widePoses } from './wide-search.js'
+import {
+  FROM_SEARCH,
+  fittingBest,
+  loosened,
+  type SearchRange,
+  UNSURE,
+  type WideSearch,
+  widePoses
+} from './wide-search.js'
 
 /** Pixel size at the isocentre's ray slope that registration works at: finer only costs time. */
 const WORKING_PIXEL = 1.6 / 1200
@@ -112,54 +120,43 @@ export function refineViews(
     signal: task.signal
   }
   const certainty = Math.max(...xrays.map(x => x.certainty ?? 1))
-  const unsure = certainty < UNSURE
-  const searched = unsure
-    ? widePoses(views, hypotheses, centre, certainty, { ...where, library: ct.library }, xrays[0].range)
-    : undefined
-  const begin =
-    searched && searched.poses.length > 0
-      ? searched.poses.slice(0, BEGIN).map(c => c.cameraFromLps)
-      : hypotheses
+  const searched =
+    certainty < UNSURE
+      ? widePoses(views, hypotheses, centre, certainty, { ...where, library: ct.library }, xrays[0].range)
+      : undefined
+  const found = searched?.poses.slice(0, BEGIN).map(c => c.cameraFromLps) ?? []
+  const begin = found.length > 0 ? found : hypotheses
   if (begin.length === 0)
     throw new PoseError(
       'Nothing in the X-ray says where to begin, and no C-arm position about the anatomy fits it',
       "Check that X-ray and patient belong together, and the X-ray's geometry."
     )
-  const held = heldByLandmarks(
-    task.levels ?? [...VIEWS_LEVELS, lastSteps(ct)],
-    Math.max(...begin.slice(0, BEGIN).map(pose => leastShare(ct, views, pose)))
-  )
-  const levels = unsure ? loosened(held, certainty) : held
-  const result = registerViews({
-    ...task,
-    ...where,
-    views,
-    // The landmarks' own pose stays first: similarities before and after are told by it.
-    starts: [
-      ...(unsure ? hypotheses.slice(0, 1) : []),
-      ...begin,
-      ...scatteredStarts(begin[0], centre, scattered).slice(1)
-    ],
-    levels
-  })
-  if (!unsure || levels.length < 3) return { ...result, views }
-  // Coarse levels may have left the poses that the search found: where one of them fits better in the end, they were wrong.
-  const straight = registerViews({
-    ...task,
-    ...where,
-    views,
-    starts: begin,
-    levels: levels.slice(2).map((l, i) => (i === 0 ? { ...l, keep: begin.length } : l))
-  })
-  const better = fittingBest([result, straight], { ...where, views }, levels.slice(2, 4))
-  return {
-    ...better,
-    similarityBefore: result.similarityBefore,
-    renders: result.renders + straight.renders,
-    levels: [...result.levels.slice(0, 2), ...better.levels.slice(2 - levels.length)],
-    views,
-    searched
+  const share = Math.max(...begin.slice(0, BEGIN).map(pose => leastShare(ct, views, pose)))
+  const held = (levels: readonly ViewsLevel[]) =>
+    loosened(heldByLandmarks(task.levels ?? [...levels, lastSteps(ct)], share), searched ? certainty : 1)
+  if (found.length > 0) {
+    const levels = held(FROM_SEARCH)
+    const result = fittingBest(
+      found.map(pose => registerViews({ ...task, ...where, views, starts: [pose], levels })),
+      { ...where, views }
+    )
+    return { ...result, ...beforeAt(hypotheses[0], { ...where, views }, levels), views, searched }
   }
+  const starts = [...begin, ...scatteredStarts(begin[0], centre, scattered).slice(1)]
+  const result = registerViews({ ...task, ...where, views, starts, levels: held(VIEWS_LEVELS) })
+  return { ...result, views, searched }
+}
+
+/** How alike the X-rays are at the landmarks' own pose, where there is one: what a registration is said to have begun at. */
+function beforeAt(
+  pose: Mat4 | undefined,
+  task: Omit<ViewsRegistration, 'starts' | 'levels'>,
+  levels: readonly ViewsLevel[]
+): Pick<ViewsResult, 'similarityBefore'> | undefined {
+  if (!pose) return undefined
+  const last = { ...levels[levels.length - 1], maxEvaluations: 1 }
+  const { similarityBefore } = registerViews({ ...task, starts: [pose], levels: [last] })
+  return { similarityBefore }
 }
 
 /** Blocks of working pixels that shares are told by. */

@@ -60,6 +60,11 @@ const FINE: ViewsLevel = {
   keep: 12,
   uncompared: UNCOMPARED
 }
+/** How a registration goes on from a pose that was found: as it was, and finer. Coarser levels lose it under noise. */
+export const FROM_SEARCH: readonly ViewsLevel[] = [
+  { ...FINE, maxEvaluations: 12, keep: 1 },
+  { ...VIEWS_LEVELS[3], similarity: gradientPatches(12, ALL, STRONG), uncompared: UNCOMPARED }
+]
 /** A few steps sort the starts. */
 const SORTING: ViewsLevel = { ...MIDDLE, maxEvaluations: 3, keep: 16 }
 
@@ -172,31 +177,37 @@ const setsOf = ({ tube, view }: SearchRange): ViewSet[] => [
   ...(view ? [{ alpha: view.alpha, beta: view.beta, gamma: view.gamma }] : [])
 ]
 
-/** What decides in the end: every patch as it is. */
-const VERDICT: Pick<ViewsLevel, 'similarity' | 'maxEvaluations' | 'landmarkWeight' | 'uncompared'> = {
-  similarity: gradientPatches(12, ALL, STRONG),
-  uncompared: UNCOMPARED,
+/** What decides in the end: small patches at two resolutions. */
+const VERDICT: readonly ViewsLevel[] = FROM_SEARCH.map(level => ({
+  ...level,
+  similarity: gradientPatches(8, ALL, STRONG),
   maxEvaluations: 1,
   landmarkWeight: 0
-}
+}))
 
 /**
- * The registration that fits better in the end, of several of the same X-rays.
- * @param levels at whose pixels they are compared: under noise two say more than one
+ * The registration that fits best in the end, of several of the same X-rays, with the levels of all: which of them ended where says how sure that is.
  */
 export function fittingBest<T extends ViewsResult>(
   results: readonly T[],
-  task: Omit<ViewsRegistration, 'starts' | 'levels'>,
-  levels: readonly ViewsLevel[]
+  task: Omit<ViewsRegistration, 'starts' | 'levels'>
 ): T {
   const fits = results.map(r =>
-    levels.reduce(
+    VERDICT.reduce(
       (s, level) =>
-        s +
-        registerViews({ ...task, starts: [r.cameraFromLps], levels: [{ ...level, ...VERDICT }] })
-          .similarityAfter,
+        s + registerViews({ ...task, starts: [r.cameraFromLps], levels: [level] }).similarityAfter,
       0
     )
   )
-  return results[Math.max(0, fits.indexOf(Math.max(...fits)))]
+  const best = results[Math.max(0, fits.indexOf(Math.max(...fits)))]
+  const order = [best, ...results.filter(r => r !== best)]
+  return {
+    ...best,
+    renders: results.reduce((n, r) => n + r.renders, 0),
+    levels: best.levels.map((level, i) => ({
+      ...level,
+      evaluations: results.reduce((n, r) => n + r.levels[i].evaluations, 0),
+      candidates: order.flatMap(r => r.levels[i].candidates)
+    }))
+  }
 }

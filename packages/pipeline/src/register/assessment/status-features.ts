@@ -5,8 +5,8 @@ const MOST_OVER_MIRROR = 0.4
 
 /** Beyond this an advantage over a rival is as good as having none. */
 const CLEAR = 0.3
-/** … and over what a search found elsewhere, where wrong poses are hardly ever ahead by more than a hundredth. */
-const CLEAR_SEARCH = 0.03
+/** … and over what a search found elsewhere. */
+const CLEAR_SEARCH = 0.1
 
 /** Beyond so many units of scatter nothing else is like the X-ray. */
 const MOST_OUTSTANDING = 8
