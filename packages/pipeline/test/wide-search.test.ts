@@ -87,6 +87,20 @@ describe('a search all about the anatomy', () => {
     expect(wrong.evidence.outstanding).toBeLessThan(1)
   })
 
+  it('is gone on from with each of its best poses, and says where all of them ended', () => {
+    const x = { image: xray('worst'), detector, hypotheses: [lost], landmarks: [], certainty: 0.1 }
+    const r = refineViews(volume, [x], landmarks, isocenter)
+    const { projectionDistance } = poseErrors(detector, r.cameraFromLps, truth, landmarks)
+    expect(projectionDistance).toBeLessThan(4)
+    const begun = Math.min(3, r.searched?.poses.length ?? 0)
+    expect(begun).toBeGreaterThan(1)
+    expect(r.levels.map(l => l.candidates.length)).toEqual(r.levels.map(() => begun))
+    expect(r.levels.at(-1)!.candidates[0].cameraFromLps).toEqual(r.cameraFromLps)
+    expect(r.similarityAfter).toBe(r.levels.at(-1)!.candidates[0].similarity)
+    // Before: at the landmarks' own pose, which is lost.
+    expect(r.similarityBefore).toBeLessThan(r.similarityAfter)
+  })
+
   it('needs no start at all', () => {
     const x = { image: xray('c-arm'), detector, hypotheses: [], landmarks: [], certainty: 0 }
     expect(tre(refineViews(volume, [x], landmarks, isocenter).cameraFromLps)).toBeLessThan(1)

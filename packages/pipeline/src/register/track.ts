@@ -13,7 +13,7 @@ import { registrationEvidence } from './assessment/evidence.js'
 import { COVARIANCE_SCALE } from './assessment/status-model.js'
 import { normaliseXray } from './initial/initial-pose.js'
 import type { InitialPose, Normalisation, XrayReading } from './initial/types.js'
-import { refineViews } from './refine.js'
+import { lastSteps, refineViews } from './refine.js'
 import { type SolvedPatient, solveDefault } from './solve.js'
 
 /** What became of one frame of a sequence. */
@@ -80,7 +80,7 @@ export function createTracker(
       [{ ...plain, hypotheses: startsFrom(poses, centre), landmarks: [] }],
       landmarks,
       centre,
-      { signal, scattered: 1, levels: FOLLOWING }
+      { signal, scattered: 1, levels: [...FOLLOWING, { ...lastSteps(ct), maxEvaluations: 4 }] }
     )
     const judged = registrationEvidence(ct, refinement, landmarks, centre, COVARIANCE_SCALE)
     return { ...plain, cameraFromLps: refinement.cameraFromLps, assessment: assess(judged, centre) }
