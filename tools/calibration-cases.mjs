@@ -128,7 +128,7 @@ export function* sceneCases(patient, before) {
   const { phantom, seed, poses } = patient
   const ct = prepareRefinement(phantom.ct, patient.bones)
   const random = createRandom(seed * 31 + 5)
-  const scene = { ct, phantom, random, seed }
+  const scene = { ct, patient, phantom, random, seed }
   const preset = () => PRESETS[random.integer(PRESETS.length)]
   try {
     for (let i = 0; i < POSES; i++)
@@ -161,6 +161,7 @@ export function* sceneCases(patient, before) {
       const image = xray(shownBy(before, p, i), before.poses[i], p, seed * 100 + 70 + i)
       yield judged(scene, 'other patient', p, [{ image, truth: before.poses[i], of: before.phantom }])
     }
+    yield* sureCases(scene, before, poses)
     for (let i = 0; i < 4; i++) {
       const p = preset()
       const image = xray(somethingElse(random), poses[i], p, seed * 100 + 80 + i)
@@ -173,6 +174,28 @@ export function* sceneCases(patient, before) {
     }
   } finally {
     ct.dispose()
+  }
+}
+
+/**
+ * Of somebody or something else with a start that is taken for right, so that no search is made: as where a user gives a pose, or a frame is followed.
+ */
+function* sureCases(scene, before, poses) {
+  const { random, seed } = scene
+  for (let i = 0; i < POSES; i++) {
+    const p = PRESETS[random.integer(PRESETS.length)]
+    const [kind, shown, view] =
+      i < 4
+        ? ['other patient', shownBy(before, p, i), { truth: before.poses[i], of: before.phantom }]
+        : [i < 6 ? 'other anatomy' : 'empty', i < 6 ? somethingElse(random) : nothing(), { truth: poses[i] }]
+    const image = xray(shown, view.truth, p, seed * 100 + 92 + i)
+    yield judged(scene, kind, p, [{ image, ...view }], i % 2 === 0 ? 'near' : 'poor', 1)
+  }
+  // Of the patient, from where no registration comes back.
+  for (let i = 0; i < 4; i++) {
+    const p = PRESETS[random.integer(PRESETS.length)]
+    const image = xray(shownBy(scene.patient, p, i), poses[i], p, seed * 100 + 46 + i)
+    yield judged(scene, 'own', p, [{ image, truth: poses[i] }], 'hopeless', 1)
   }
 }
 
@@ -310,15 +333,22 @@ function drawQuality(preset, random) {
 const certaintyOf = (kind, quality, random) =>
   random.uniform(...(kind === 'own' || kind === 'pair' ? CERTAINTY[quality] : [0, 0.9]))
 
-/** Registers as the registrar does, and says how it went; null where there is no pose. */
-function judged(scene, kind, preset, views, wanted) {
+/**
+ * Registers as the registrar does, and says how it went; null where there is no pose.
+ * @param wanted quality of the landmarks; drawn where not given
+ * @param sure of their pose; drawn where not given
+ */
+function judged(scene, kind, preset, views, wanted, sure) {
   const { ct, phantom, random, seed } = scene
   const centre = phantom.isocenter
   const quality = wanted ?? drawQuality(preset, random)
   const started = performance.now()
   const xrays = []
   for (const [i, view] of views.entries()) {
-    const starts = { certainty: certaintyOf(kind, quality, random), ...startsOf(kind, scene, view, quality) }
+    const starts = {
+      certainty: sure ?? certaintyOf(kind, quality, random),
+      ...startsOf(kind, scene, view, quality)
+    }
     const known = i === 0 ? undefined : composeRigid(view.truth, invertRigid(views[0].truth))
     const relative =
       known && kind === 'contradicting'

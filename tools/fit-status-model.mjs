@@ -27,7 +27,6 @@ const SIGNS = {
   typicalCoarse: -1,
   typicalMiddle: -1,
   weakestQuarter: -1,
-  overMirror: -1,
   agreeingStarts: -1,
   overRival: -1,
   overSearched: -1,
@@ -57,8 +56,8 @@ const failed = LABELS.failure
 const off = LABELS.above10mm
 
 export function fitStatusModel(all) {
-  // Contradicting X-rays are found by a test of their own (solve.ts).
-  const rows = all.filter(r => r.kind !== 'contradicting')
+  // These are found by tests of their own (solve.ts, assessment/mirror.ts).
+  const rows = all.filter(r => r.kind !== 'contradicting' && r.kind !== 'mirrored')
   const scenes = [...new Set(rows.map(r => r.scene))].sort((a, b) => a - b)
   const fittedScenes = scenes.filter((_, i) => i % HELD_OUT !== HELD_OUT - 1)
   const fitted = rows.filter(r => fittedScenes.includes(r.scene))

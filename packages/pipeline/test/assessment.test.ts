@@ -176,7 +176,6 @@ describe('the status model', () => {
       'middle',
       'fine',
       'weakestQuarter',
-      'overMirror',
       'agreeingStarts',
       'overRival',
       'overSearched',

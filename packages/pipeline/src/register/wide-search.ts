@@ -65,6 +65,12 @@ export const FROM_SEARCH: readonly ViewsLevel[] = [
   { ...FINE, maxEvaluations: 12, keep: 1 },
   { ...VIEWS_LEVELS[3], similarity: gradientPatches(12, ALL, STRONG), uncompared: UNCOMPARED }
 ]
+/** What tells a right pose from another that is near, without landmarks: the search's levels, one pose. */
+export const TOLD_BY: readonly ViewsLevel[] = [MIDDLE, FINE].map(level => ({
+  ...level,
+  keep: 1,
+  landmarkWeight: 0
+}))
 /** A few steps sort the starts. */
 const SORTING: ViewsLevel = { ...MIDDLE, maxEvaluations: 3, keep: 16 }
 

@@ -67,7 +67,8 @@ export function assess(
   // The picture fits as well in a wrong geometry: what it says is worth less where distances contradict each other.
   const picture = along.doubts.length > 0 ? Math.max(EVEN, p.treAbove10mm) : p.treAbove10mm
   const gross = fatal.length > 0 ? 1 : picture
-  const acceptable = failure < STATUS_LIMITS.accept && gross < MOST_OFF && !initialRefused
+  const acceptable =
+    failure < STATUS_LIMITS.accept && gross < MOST_OFF && !initialRefused && evidence.overMirror > MIRRORED
   const status = failure >= STATUS_LIMITS.reject ? 'rejected' : acceptable ? 'accepted' : 'doubtful'
   return {
     status,
@@ -112,8 +113,8 @@ export const unrefinedAssessment = (initial: {
   evidence: null
 })
 
-/** A picture whose mirror image fits better by so much is one. */
-const MIRRORED = 0.15
+/** A picture whose mirror image fits better by so much is one; where the two are nearer than this, which of them is right is not known. Right poses have 0.003 to 0.6 (docs/registration.md). */
+const MIRRORED = 0.01
 const MIRROR_FITS =
   'The mirror image fits better than the picture: it may be stored as seen from the other side.'
 
@@ -136,7 +137,6 @@ export function impossible(e: RegistrationEvidence, determined: boolean): string
 /** From these on (or up to these) a figure is worth a sentence; the decision is the model's alone. */
 const REMARKABLE = {
   similarity: 0.5,
-  mirror: 0.02,
   starts: 0.3,
   rival: 0.05,
   search: 0.02,
@@ -147,14 +147,11 @@ const REMARKABLE = {
 function doubts(e: RegistrationEvidence): string[] {
   const out: string[] = []
   const [coarse, middle] = e.similarity
-  const mirrored = e.overMirror < -REMARKABLE.mirror
-  if (mirrored && e.overMirror >= -MIRRORED) out.push(MIRROR_FITS)
-  if (!mirrored && middle < REMARKABLE.similarity)
+  if (middle < REMARKABLE.similarity)
     out.push(
       `X-ray and DRR do not agree well (${coarse.toFixed(2)} coarse, ${middle.toFixed(2)} finer): another patient, another anatomy, or a wrong pose.`
     )
-  else if (!mirrored && e.overMirror < REMARKABLE.mirror)
-    out.push('The mirror image fits about as well as the picture: another patient is likely.')
+  if (Math.abs(e.overMirror) <= MIRRORED) out.push('The mirror image fits about as well as the picture.')
   if (e.weakestQuarter < REMARKABLE.similarity / 2 && middle >= REMARKABLE.similarity)
     out.push(`A quarter of the picture does not fit (${e.weakestQuarter.toFixed(2)}).`)
   if (!Number.isNaN(e.overRival) && e.overRival < REMARKABLE.rival)

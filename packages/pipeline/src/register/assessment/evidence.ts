@@ -20,7 +20,7 @@ import { likenessOf } from '../view-library.js'
 import type { SearchedPose } from '../wide-search.js'
 import { fittedCovariance } from './fitted-covariance.js'
 import { type FitLevel, type LevelFit, levelFit } from './level-fit.js'
-import { mirrorSimilarity } from './mirror.js'
+import { overMirror } from './mirror.js'
 import { noiseShare } from './noise.js'
 
 /** What a fine registration is judged by. */
@@ -33,7 +33,7 @@ export interface RegistrationEvidence {
   readonly typicalOfIdeal: readonly [coarse: number, middle: number]
   /** In the picture's worst quarter (of the worst X-ray), at 3.2 mm. */
   readonly weakestQuarter: number
-  /** How much better the picture fits than its mirror image does, at 6.4 mm; the mean of several. */
+  /** How much better the picture fits than its mirror image does, at 3.2 mm; see `overMirror`. */
   readonly overMirror: number
   /** Share of the starts that the coarsest level brought near the pose. */
   readonly agreeingStarts: number
@@ -129,8 +129,7 @@ export function registrationEvidence(
       ofIdeal: [ofIdeal[0], ofIdeal[1], ofIdeal[2]],
       typicalOfIdeal: [typical[0], typical[1]],
       weakestQuarter: least(f => f.weakestQuarter, levels[1]),
-      overMirror:
-        mean(levels[0].map(f => f.similarity)) - mirrorSimilarity(ct, views, cameraFromLps, centre, COARSE),
+      overMirror: overMirror(ct, views, cameraFromLps, centre),
       ...agreement(refinement, cameraFromLps, targets),
       outstanding: outstanding(ct, refinement, cameraFromLps),
       landmarks: landmarkFit(views, cameras),

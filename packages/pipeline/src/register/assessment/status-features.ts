@@ -1,15 +1,12 @@
 import type { RegistrationEvidence } from './evidence.js'
 
-/** Where the mirror image shows nothing at all, its pose being off the picture, the difference means nothing either. */
-const MOST_OVER_MIRROR = 0.4
-
 /** Beyond this an advantage over a rival is as good as having none. */
 const CLEAR = 0.3
 /** … and over what a search found elsewhere. */
 const CLEAR_SEARCH = 0.1
 
 /** Beyond so many units of scatter nothing else is like the X-ray. */
-const MOST_OUTSTANDING = 8
+const MOST_OUTSTANDING = 12
 
 /** The numbers that the status model weighs, in its order. */
 export const STATUS_FEATURES = [
@@ -22,7 +19,6 @@ export const STATUS_FEATURES = [
   'typicalCoarse',
   'typicalMiddle',
   'weakestQuarter',
-  'overMirror',
   'agreeingStarts',
   'overRival',
   'overSearched',
@@ -55,7 +51,6 @@ export function statusFeatures(e: RegistrationEvidence): Record<StatusFeature, n
     typicalCoarse: Math.max(0, e.typicalOfIdeal[0]),
     typicalMiddle: Math.max(0, e.typicalOfIdeal[1]),
     weakestQuarter: e.weakestQuarter,
-    overMirror: Math.max(-MOST_OVER_MIRROR, Math.min(MOST_OVER_MIRROR, e.overMirror)),
     agreeingStarts: e.agreeingStarts,
     overRival: Number.isNaN(e.overRival) ? CLEAR : Math.max(-CLEAR, Math.min(CLEAR, e.overRival)),
     overSearched: Number.isNaN(e.overSearched)
