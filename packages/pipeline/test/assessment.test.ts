@@ -21,6 +21,7 @@ import {
 import { afterAll, describe, expect, it } from 'vitest'
 import { assess, MOST_OFF } from '../src/register/assessment/assess.js'
 import { registrationEvidence } from '../src/register/assessment/evidence.js'
+import { covarianceScaleAt } from '../src/register/assessment/fitted-covariance.js'
 import { statusFeatures } from '../src/register/assessment/status-features.js'
 import { STATUS_MODEL } from '../src/register/assessment/status-model.data.js'
 import {
@@ -162,6 +163,16 @@ describe('a registration', () => {
       status: 'rejected',
       probability: 0
     })
+  })
+})
+
+describe('the covariance of a pose', () => {
+  it('is wider where there is much noise, up to a limit, and never narrower', () => {
+    expect(covarianceScaleAt(0)).toBe(2)
+    expect(covarianceScaleAt(0.01)).toBe(2)
+    expect(covarianceScaleAt(0.017)).toBeGreaterThan(2.5)
+    expect(covarianceScaleAt(0.017)).toBeLessThan(4)
+    for (const noise of [0.026, 0.2, 1]) expect(covarianceScaleAt(noise)).toBeCloseTo(4.6, 9)
   })
 })
 

@@ -110,11 +110,12 @@ export function registrationEvidence(
   const cameras = views.map(v =>
     v.cameraFromFirst ? composeRigid(v.cameraFromFirst, cameraFromLps) : cameraFromLps
   )
+  const noise = Math.max(...views.map(noiseShare))
   const fitsAt = (level: FitLevel) => views.map((v, i) => levelFit(ct, v, cameras[i], centre, level))
   const levels = [COARSE, MIDDLE, FINE].map(fitsAt)
   const targets = points.length >= 4 ? points : pointsAbout(centre)
   const byCurvature = curvatureCovariance(pose.normal, levels[2], covarianceScale)
-  const fitted = byCurvature && fittedCovariance(ct, views, cameras, centre, FINE.pixelMm)
+  const fitted = byCurvature && fittedCovariance(ct, views, cameras, centre, FINE.pixelMm, noise)
   const least = (of: (f: LevelFit) => number, fits: LevelFit[]) => Math.min(...fits.map(of))
   const [coarse, middle, fine] = levels.map(fits => least(f => f.similarity, fits))
   const ofIdeal = levels.map(fits => least(f => f.ofIdeal, fits))
@@ -145,7 +146,7 @@ export function registrationEvidence(
         : MOST,
       usableShare: least(f => f.usableShare, levels[2]),
       clippedShare: Math.max(...views.map(v => clippedShare(v.image))),
-      noise: Math.max(...views.map(noiseShare))
+      noise
     }
   }
 }
