@@ -12,7 +12,9 @@ import {
   XRAY_PRESETS
 } from '@raypose/core'
 import { afterAll, describe, expect, it } from 'vitest'
+import { assess } from '../src/register/assessment/assess.js'
 import { registrationEvidence } from '../src/register/assessment/evidence.js'
+import { COVARIANCE_SCALE } from '../src/register/assessment/status-model.js'
 import { refineViews, workingView } from '../src/register/refine.js'
 import { prepareRefinement } from '../src/register/refinement-volume.js'
 import { widePoses } from '../src/register/wide-search.js'
@@ -71,6 +73,9 @@ describe('a search all about the anatomy', () => {
     expect(sure.searched).toBeUndefined()
     const unsure = refineViews(volume, [{ ...x, certainty: 0.1 }], landmarks, isocenter)
     expect(tre(unsure.cameraFromLps)).toBeLessThan(1)
+    // Found without them, it is not held against it that landmarks refused.
+    const judged = registrationEvidence(volume, unsure, landmarks, isocenter, COVARIANCE_SCALE)
+    expect(assess(judged, isocenter, { initialRefused: 'Few landmarks agree.' }).status).toBe('accepted')
     const evidenceOf = (r: typeof sure) => registrationEvidence(volume, r, landmarks, isocenter, 1).evidence
     const blind = evidenceOf(sure)
     expect(blind.overSearched).toBeNaN()

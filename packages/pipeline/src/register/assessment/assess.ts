@@ -67,8 +67,13 @@ export function assess(
   // The picture fits as well in a wrong geometry: what it says is worth less where distances contradict each other.
   const picture = along.doubts.length > 0 ? Math.max(EVEN, p.treAbove10mm) : p.treAbove10mm
   const gross = fatal.length > 0 ? 1 : picture
+  // Landmarks that refused say nothing against a pose that was found without them.
+  const searched = !Number.isNaN(evidence.outstanding)
   const acceptable =
-    failure < STATUS_LIMITS.accept && gross < MOST_OFF && !initialRefused && evidence.overMirror > MIRRORED
+    failure < STATUS_LIMITS.accept &&
+    gross < MOST_OFF &&
+    (searched || !initialRefused) &&
+    evidence.overMirror > MIRRORED
   const status = failure >= STATUS_LIMITS.reject ? 'rejected' : acceptable ? 'accepted' : 'doubtful'
   return {
     status,
