@@ -176,6 +176,7 @@ export const STATUS_MODEL = ${JSON.stringify(model, null, 2)} as const
       )
         .map(l => models[l].ridge)
         .join(', ')}`,
+      `over the mirror image by (least, median, most): right ${spread(all.filter(r => !failed(r)))}, mirrored ${spread(all.filter(r => r.kind === 'mirrored'))}`,
       ...weights,
       ...Object.entries(table)
         .sort()
@@ -198,6 +199,12 @@ function crossValidated(rows, scenes, x, label, ridge) {
     })
   }
   return p
+}
+
+/** What the mirror test (assessment/mirror.ts) goes by. */
+function spread(rows) {
+  const values = rows.map(r => r.evidence.overMirror)
+  return [0, 0.5, 1].map(q => quantile(values, q)?.toFixed(3) ?? '–').join(', ')
 }
 
 function quantile(values, q) {

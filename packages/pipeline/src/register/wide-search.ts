@@ -193,6 +193,7 @@ const VERDICT: readonly ViewsLevel[] = FROM_SEARCH.map(level => ({
 
 /**
  * The registration that fits best in the end, of several of the same X-rays, with the levels of all: which of them ended where says how sure that is.
+ * At each level its own candidate comes first, whatever the others' similarity there.
  */
 export function fittingBest<T extends ViewsResult>(
   results: readonly T[],

@@ -1,6 +1,7 @@
 import {
   binnedDetector,
   binWeighted,
+  levelBinning,
   type Mat4,
   patchCorrelation,
   type RegistrationView,
@@ -9,9 +10,6 @@ import {
 } from '@raypose/core'
 import { BONE_PATCHES } from '../refine.js'
 import { coveredBy, type RefinementVolume } from '../refinement-volume.js'
-
-/** Source to detector that a level's pixels are for, as in `registerViews`. */
-const LEVEL_SDD = 1200
 
 /**
  * What `sandwichCovariance` is multiplied with, measured on the real CT and a procedural patient (docs/registration.md): patches that
@@ -46,8 +44,7 @@ export function fittedCovariance(
   noise: number
 ): Float64Array | null {
   const spreads = views.flatMap((view, i) => {
-    const { sdd, pixel } = view.detector
-    const binning = Math.max(1, Math.round((pixelMm * sdd) / LEVEL_SDD / Math.max(...pixel)))
+    const binning = levelBinning(view.detector, pixelMm)
     const camera = { detector: binnedDetector(view.detector, binning), cameraFromLps: cameras[i] }
     const { fixed, weights } = binWeighted(view.image, view.weights, binning)
     const covered = coveredBy(ct, camera).data
