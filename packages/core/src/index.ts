@@ -59,7 +59,7 @@ export * from './landmarks/views.js'
 export { type AxisGrid, addBone } from './phantom/bone-field.js'
 export type { Bone } from './phantom/bones.js'
 export { drawHardware } from './phantom/hardware.js'
-export { createNoise, type Noise } from './phantom/noise.js'
+export { bendingField, createNoise, type Noise } from './phantom/noise.js'
 export * from './phantom/phantom.js'
 export {
   type PelvisShape,

@@ -26,7 +26,7 @@ import { fillSurfaces } from '../src/population/fill.js'
 import { MIXTURE, parseMixture } from '../src/population/members.js'
 import { breakBone } from '../src/population/pathology.js'
 import { populate } from '../src/population/populate.js'
-import { drawShape, shapeLandmarks, shapeOf, surfaceModel } from '../src/population/surface-model.js'
+import { bendShape, drawShape, shapeLandmarks, shapeOf, surfaceModel } from '../src/population/surface-model.js'
 import { transformPoints } from '../src/shape-model/align.js'
 import { readAtlas } from '../src/shape-model/atlas.js'
 import { readPopulation } from '../src/training/population.js'
@@ -125,6 +125,29 @@ describe('drawing shapes', () => {
     const draw = () => drawShape(model, createRandom(9), 1.5)
     expect(draw().shape).toEqual(draw().shape)
     expect(Math.max(...draw().weights.map(Math.abs))).toBeLessThanOrEqual(1.5)
+  })
+
+  it('bends them smoothly by as much as is said', () => {
+    const sigma = 2
+    const shape = model.mean
+    let squares = 0
+    let steps = 0
+    const seeds = Array.from({ length: 60 }, (_, i) => i)
+    for (const seed of seeds) {
+      const bent = bendShape(shape, createRandom(seed), sigma)
+      const moved = bent.map((x, i) => x - shape[i])
+      squares += moved.reduce((s, x) => s + x * x, 0) / moved.length
+      // One vertex and one that is a few millimetres away go almost the same way.
+      const { faces } = model.bones[0]
+      for (let f = 0; f < 300; f += 3)
+        for (let k = 0; k < 3; k++)
+          steps = Math.max(steps, Math.abs(moved[faces[f] * 3 + k] - moved[faces[f + 1] * 3 + k]))
+    }
+    // Each seed's field is a few draws: the mean over 60 of them is good to about a tenth.
+    expect(Math.sqrt(squares / seeds.length)).toBeGreaterThan(0.85 * sigma)
+    expect(Math.sqrt(squares / seeds.length)).toBeLessThan(1.15 * sigma)
+    expect(steps).toBeLessThan(sigma)
+    expect(bendShape(shape, createRandom(3), sigma)).toEqual(bendShape(shape, createRandom(3), sigma))
   })
 
   it('knows nothing of patients left out', () => {
@@ -263,6 +286,7 @@ describe('a population', () => {
 
   it('is not mixed with one made otherwise', async () => {
     await expect(populate({ ...options(), seed: 3, count: 1 })).rejects.toThrow(ArgumentError)
+    await expect(populate({ ...options(), bendMm: 1.5, count: 1 })).rejects.toThrow(ArgumentError)
     await expect(
       populate({ ...options(), out: join(root, 'none'), count: 1, mixture: { ...MIXTURE, filled: 0 } })
     ).rejects.toThrow(ArgumentError)

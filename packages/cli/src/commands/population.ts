@@ -28,6 +28,7 @@ interface PopulationOptions extends CommonOptions {
   readonly leaveOut: readonly string[]
   readonly mixture: Mixture
   readonly sigma: number
+  readonly bend?: number
   readonly spacing: number
   readonly model?: string
   readonly threads: number
@@ -77,6 +78,11 @@ export function addPopulationCommand(program: Command): void {
       'how far drawn shapes go from the mean, standard deviations of each mode',
       positiveNumber('--sigma', '2.5'),
       2.5
+    )
+    .option(
+      '--bend <mm>',
+      'bend every shape smoothly beyond the model by this standard deviation along each axis (default: not)',
+      positiveNumber('--bend', '2')
     )
     .option(
       '--spacing <mm>',
@@ -138,6 +144,7 @@ async function make(o: PopulationOptions, { signal, progress }: CommandContext):
     leaveOut: o.leaveOut,
     mixture: o.mixture,
     modeLimit: o.sigma,
+    bendMm: o.bend,
     spacing: o.spacing,
     model: o.model,
     threads: o.threads,

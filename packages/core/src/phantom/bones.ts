@@ -1,7 +1,7 @@
 import { add, type Mat3, mulMat3, mulMat3Vec3, type Vec3 } from '../geometry/linear.js'
 import { DEGREE, rotationX, rotationY, rotationZ } from '../geometry/rotation.js'
 import type { Random } from '../random/random.js'
-import { createNoise } from './noise.js'
+import { bendingField } from './noise.js'
 import { type PelvisShape, pelvisShape, shapeModes } from './shape-model.js'
 import type { SphereMesh } from './sphere-mesh.js'
 import type { TriangleSurface } from './surface.js'
@@ -282,18 +282,9 @@ function lowerSacrum(random: Random, pelvis: PelvisShape, size: number, density:
   }
 }
 
-/** Displaces bones and landmarks together by a random field that varies over centimetres. */
-function warpPelvis(p: PelvisShape, random: Random, sigmaMm: number): PelvisShape {
-  const cell = random.uniform(45, 110)
-  const fields = [0, 1, 2].map(() => createNoise(random, cell, [-180, -130, -160], [180, 130, 190]))
-  // Trilinear value noise has about half the variance of its nodes.
-  const by = sigmaMm * 1.4
-  return mapPelvis(p, q => [
-    q[0] + by * fields[0](...q),
-    q[1] + by * fields[1](...q),
-    q[2] + by * fields[2](...q)
-  ])
-}
+/** Displaces bones and landmarks together by a {@link bendingField}. */
+const warpPelvis = (p: PelvisShape, random: Random, sigmaMm: number): PelvisShape =>
+  mapPelvis(p, bendingField(random, sigmaMm))
 
 /** A pelvis whose points are moved; radii keep, times `size`. */
 function mapPelvis(p: PelvisShape, move: (q: Vec3) => Vec3, size = 1): PelvisShape {

@@ -5,7 +5,7 @@ import { drawScan, type ScanSettings, scan } from './field-of-view.js'
 import { fillSurfaces } from './fill.js'
 import { addOsteophytes, addScrews, breakBone, type FractureRecord } from './pathology.js'
 import { addPelvisHardware, fillPelvis, isPelvis } from './pelvis-filling.js'
-import { drawShape, type Shape, type SurfaceModel, shapeLandmarks } from './surface-model.js'
+import { bendShape, drawShape, type Shape, type SurfaceModel, shapeLandmarks } from './surface-model.js'
 
 /** Shares of a population; kinds and shapes are relative to each other, all others are chances. */
 export interface Mixture {
@@ -79,6 +79,8 @@ export interface MemberOptions {
   readonly mixture: Mixture
   /** Largest weight of a shape mode, standard deviations. */
   readonly modeLimit: number
+  /** Smooth random displacement of every shape beyond the model, standard deviation along each axis, mm; 0: none. */
+  readonly bendMm: number
   readonly spacing: number
 }
 
@@ -87,11 +89,12 @@ export function makeMember(
   model: SurfaceModel,
   sources: readonly CtSource[],
   seed: number,
-  { mixture, modeLimit, spacing }: MemberOptions
+  { mixture, modeLimit, bendMm, spacing }: MemberOptions
 ): Member {
   const random = createRandom(seed)
   const warped = sources.length > 0 && random.chance(mixture.warped / (mixture.warped + mixture.filled || 1))
-  const target = chooseShape(model, random, mixture.patients, modeLimit)
+  const chosen = chooseShape(model, random, mixture.patients, modeLimit)
+  const target = bendMm > 0 ? { ...chosen, shape: bendShape(chosen.shape, random, bendMm) } : chosen
   const made = warped
     ? warpedMember(model, sources[random.integer(sources.length)], target.shape, spacing)
     : filledMember(model, target.shape, random, spacing)

@@ -27,6 +27,8 @@ export interface PopulateOptions {
   readonly mixture?: Mixture
   /** Largest weight of a shape mode, standard deviations (default 2.5). */
   readonly modeLimit?: number
+  /** How far shapes are bent beyond the model, standard deviation along each axis, mm (default 0); not without an atlas. */
+  readonly bendMm?: number
   /** Voxel size, mm (default 1.5); slices may come out thicker. */
   readonly spacing?: number
   /** Network that finds the landmarks of CTs without any (default: the shipped one). */
@@ -44,6 +46,8 @@ export interface PopulationManifest {
     readonly seed: number
     readonly mixture: Mixture
     readonly modeLimit: number
+    /** Absent: 0. */
+    readonly bendMm?: number
     readonly spacingMm: number
     readonly leaveOut: readonly string[]
   }
@@ -96,6 +100,7 @@ export async function populate(o: PopulateOptions): Promise<PopulateResult> {
   const settings = {
     mixture: o.mixture ?? MIXTURE,
     modeLimit: o.modeLimit ?? 2.5,
+    bendMm: o.bendMm ?? 0,
     spacing: o.spacing ?? 1.5
   }
   const seed = o.seed ?? 1
@@ -122,6 +127,7 @@ export async function populate(o: PopulateOptions): Promise<PopulateResult> {
       seed,
       mixture: settings.mixture,
       modeLimit: settings.modeLimit,
+      ...(settings.bendMm > 0 ? { bendMm: settings.bendMm } : {}),
       spacingMm: settings.spacing,
       leaveOut: o.leaveOut ?? []
     },

@@ -1,4 +1,4 @@
-import { ArgumentError, type Random, type Vec3 } from '@raypose/core'
+import { ArgumentError, bendingField, type Random, type Vec3 } from '@raypose/core'
 import { alignShapes, type Points, rigidOnto, transformPoints } from '../shape-model/align.js'
 import type { SurfaceAtlas } from '../shape-model/atlas.js'
 import { principalComponents } from '../shape-model/fit-shape-model.js'
@@ -139,6 +139,14 @@ export function drawShape(
     if (attempt >= 40 || plausibleJoints(model, shape)) return { shape, weights }
     if (attempt >= 5) milder *= 0.93
   }
+}
+
+/** The shape, all bones together, displaced by a {@link bendingField} of `sigmaMm`. */
+export function bendShape(shape: Shape, random: Random, sigmaMm: number): Shape {
+  const move = bendingField(random, sigmaMm)
+  const out = shape.slice()
+  for (let i = 0; i < out.length; i += 3) out.set(move([shape[i], shape[i + 1], shape[i + 2]]), i)
+  return out
 }
 
 function truncatedNormal(random: Random, limit: number): number {
