@@ -26,7 +26,13 @@ import { fillSurfaces } from '../src/population/fill.js'
 import { MIXTURE, parseMixture } from '../src/population/members.js'
 import { breakBone } from '../src/population/pathology.js'
 import { populate } from '../src/population/populate.js'
-import { bendShape, drawShape, shapeLandmarks, shapeOf, surfaceModel } from '../src/population/surface-model.js'
+import {
+  bendShape,
+  drawShape,
+  shapeLandmarks,
+  shapeOf,
+  surfaceModel
+} from '../src/population/surface-model.js'
 import { transformPoints } from '../src/shape-model/align.js'
 import { readAtlas } from '../src/shape-model/atlas.js'
 import { readPopulation } from '../src/training/population.js'

@@ -47,9 +47,5 @@ export function bendingField(random: Random, sigmaMm: number): (q: Vec3) => Vec3
   const fields = [0, 1, 2].map(() => createNoise(random, cell, [-180, -130, -160], [180, 130, 190]))
   // Linear between nodes, value noise has 2/3 of their variance along each axis, on average over the cell.
   const by = sigmaMm * (3 / 2) ** 1.5
-  return q => [
-    q[0] + by * fields[0](...q),
-    q[1] + by * fields[1](...q),
-    q[2] + by * fields[2](...q)
-  ]
+  return q => [q[0] + by * fields[0](...q), q[1] + by * fields[1](...q), q[2] + by * fields[2](...q)]
 }
