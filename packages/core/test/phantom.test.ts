@@ -152,7 +152,7 @@ describe('phantom', () => {
 
   it('takes the bones along with the landmarks when its shape is warped, and leaves the rest of the patient as it was', () => {
     const plain = phantomLayers({ seed: 8, spacing: 3 })
-    const warped = phantomLayers({ seed: 8, spacing: 3, warpMm: 4 })
+    const warped = phantomLayers({ seed: 8, spacing: 3, bendMm: 4 })
     const moved = warped.landmarks.map((p, i) => distance(p, plain.landmarks[i]))
     expect(Math.max(...moved)).toBeGreaterThan(2)
     expect(Math.max(...moved)).toBeLessThan(25)

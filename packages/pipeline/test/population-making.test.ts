@@ -292,7 +292,10 @@ describe('a population', () => {
 
   it('is not mixed with one made otherwise', async () => {
     await expect(populate({ ...options(), seed: 3, count: 1 })).rejects.toThrow(ArgumentError)
-    await expect(populate({ ...options(), bendMm: 1.5, count: 1 })).rejects.toThrow(ArgumentError)
+    await expect(populate({ ...options(), bendMm: 1.5, count: 1 })).rejects.toThrow(/other options/)
+    await expect(populate({ cts: ['ct'], out: join(root, 'none'), bendMm: 1.5, count: 1 })).rejects.toThrow(
+      /no atlas/
+    )
     await expect(
       populate({ ...options(), out: join(root, 'none'), count: 1, mixture: { ...MIXTURE, filled: 0 } })
     ).rejects.toThrow(ArgumentError)

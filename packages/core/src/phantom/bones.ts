@@ -41,7 +41,7 @@ export interface BoneVariation {
   /** This shape as it is, instead of one drawn from the model. */
   readonly shape?: PelvisShape
   /** Standard deviation of a smooth random displacement of the shape, mm: variation that the model's modes do not hold (default 0). */
-  readonly warpMm?: number
+  readonly bendMm?: number
 }
 
 /** Overall size and proportions. The atlas says nothing of sex: only mean proportions from anatomy textbooks enter here. */
@@ -65,7 +65,7 @@ export function drawBones(
   )
   const shape: Mat3 = mulMat3(tilt, [size * widen, 0, 0, 0, size, 0, 0, 0, size])
   const straight = transformPelvis(variation.shape ?? pelvisShape(weights), shape, size)
-  const pelvis = variation.warpMm ? warpPelvis(straight, random, variation.warpMm) : straight
+  const pelvis = variation.bendMm ? bendPelvis(straight, random, variation.bendMm) : straight
   const { surfaces } = pelvis
   const density = drawDensity(random)
   const bones: Bone[] = [
@@ -282,9 +282,9 @@ function lowerSacrum(random: Random, pelvis: PelvisShape, size: number, density:
   }
 }
 
-/** Displaces bones and landmarks together by a {@link bendingField}. */
-const warpPelvis = (p: PelvisShape, random: Random, sigmaMm: number): PelvisShape =>
-  mapPelvis(p, bendingField(random, sigmaMm))
+/** Displaces bones and landmarks together, by a field that varies over centimetres. */
+const bendPelvis = (p: PelvisShape, random: Random, sigmaMm: number): PelvisShape =>
+  mapPelvis(p, bendingField(random, sigmaMm, random.uniform(45, 110), [-180, -130, -160], [180, 130, 190]))
 
 /** A pelvis whose points are moved; radii keep, times `size`. */
 function mapPelvis(p: PelvisShape, move: (q: Vec3) => Vec3, size = 1): PelvisShape {

@@ -37,14 +37,20 @@ export function createNoise(random: Random, cell: number, low: Vec3, high: Vec3)
 }
 
 /**
- * A random displacement that varies over centimetres, for shapes of the size of a pelvis around the origin: what a few modes of a shape
- * model do not hold of people's variety.
+ * A smooth random displacement of space: what a few modes of a shape model do not hold of people's variety.
  * @param sigmaMm standard deviation along each axis, mm, on average over space
- * @returns where a point goes, mm
+ * @param cell distance over which it varies, mm
+ * @param low corner of the box [low, high] that holds the shape, mm in its frame; outside, the edge is repeated
+ * @returns where a point goes, mm in the same frame
  */
-export function bendingField(random: Random, sigmaMm: number): (q: Vec3) => Vec3 {
-  const cell = random.uniform(45, 110)
-  const fields = [0, 1, 2].map(() => createNoise(random, cell, [-180, -130, -160], [180, 130, 190]))
+export function bendingField(
+  random: Random,
+  sigmaMm: number,
+  cell: number,
+  low: Vec3,
+  high: Vec3
+): (q: Vec3) => Vec3 {
+  const fields = [0, 1, 2].map(() => createNoise(random, cell, low, high))
   // Linear between nodes, value noise has 2/3 of their variance along each axis, on average over the cell.
   const by = sigmaMm * (3 / 2) ** 1.5
   return q => [q[0] + by * fields[0](...q), q[1] + by * fields[1](...q), q[2] + by * fields[2](...q)]

@@ -23,7 +23,7 @@ export interface PhantomOptions {
   /** Chance that femurs, lumbar spine and coccyx are each there (default 1). */
   readonly completeness?: number
   /** Smooth random displacement of the drawn shape, standard deviation in mm (default 0). */
-  readonly warpMm?: number
+  readonly bendMm?: number
   /** Chance of metal in the pelvis: prostheses, screws (default 0). */
   readonly hardwareChance?: number
   /** Chance of a table under the patient (default 0.5). */
@@ -71,7 +71,7 @@ export function phantomLayers(options: LayerOptions): PhantomLayers {
     modeLimit: options.modeLimit ?? 2,
     completeness: options.completeness ?? 1,
     shape: options.shape,
-    warpMm: options.warpMm
+    bendMm: options.bendMm
   })
   if (options.hardwareChance && random.chance(options.hardwareChance))
     bones.push(...drawHardware(random, pelvis))

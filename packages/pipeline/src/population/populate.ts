@@ -27,7 +27,7 @@ export interface PopulateOptions {
   readonly mixture?: Mixture
   /** Largest weight of a shape mode, standard deviations (default 2.5). */
   readonly modeLimit?: number
-  /** How far shapes are bent beyond the model, standard deviation along each axis, mm (default 0); not without an atlas. */
+  /** How far shapes are bent beyond the model, standard deviation along each axis, mm (default 0); takes an atlas. */
   readonly bendMm?: number
   /** Voxel size, mm (default 1.5); slices may come out thicker. */
   readonly spacing?: number
@@ -109,6 +109,11 @@ export async function populate(o: PopulateOptions): Promise<PopulateResult> {
     throw new ArgumentError(
       'There is neither an atlas nor a CT to make a population of',
       'Give --atlas, --ct with its landmarks beside it, or both.'
+    )
+  if (settings.bendMm > 0 && o.atlas === undefined)
+    throw new ArgumentError(
+      'Shapes are bent beyond the model of an atlas, and there is no atlas',
+      'Give --atlas, or leave --bend out: without an atlas CTs are bent at random as it is.'
     )
   if (cts.length === 0 && !(settings.mixture.filled > 0))
     throw new ArgumentError('Nothing is to be filled, and there is no CT to warp', 'Give a CT with --ct.')

@@ -141,9 +141,28 @@ export function drawShape(
   }
 }
 
-/** The shape, all bones together, displaced by a {@link bendingField} of `sigmaMm`. */
+/** How far along a shape a bend varies, against its longest side: for a pelvis 45 to 110 mm. */
+const BEND_REACH = [0.16, 0.4] as const
+
+/**
+ * The shape displaced by a {@link bendingField}, all bones together.
+ * @param sigmaMm standard deviation along each axis, mm
+ */
 export function bendShape(shape: Shape, random: Random, sigmaMm: number): Shape {
-  const move = bendingField(random, sigmaMm)
+  const low = [0, 1, 2].map(() => Number.POSITIVE_INFINITY)
+  const high = [0, 1, 2].map(() => Number.NEGATIVE_INFINITY)
+  shape.forEach((x, i) => {
+    low[i % 3] = Math.min(low[i % 3], x)
+    high[i % 3] = Math.max(high[i % 3], x)
+  })
+  const longest = Math.max(...high.map((h, k) => h - low[k]))
+  const move = bendingField(
+    random,
+    sigmaMm,
+    longest * random.uniform(...BEND_REACH),
+    low as unknown as Vec3,
+    high as unknown as Vec3
+  )
   const out = shape.slice()
   for (let i = 0; i < out.length; i += 3) out.set(move([shape[i], shape[i + 1], shape[i + 2]]), i)
   return out
