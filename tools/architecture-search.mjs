@@ -25,12 +25,14 @@ const scaled = factor => ({
   channels: [32, 48, 96, 128].map(c => c * factor),
   decoder: [96, 64].map(c => c * factor)
 })
-const compact = options => ({ spec: compactSpec(23, options), learningRate: 2e-3 })
+const compact = options => ({ spec: compactSpec(23, options), optimiser: 'muon', learningRate: 2e-3 })
+const adam = ({ spec, learningRate }) => ({ spec, optimiser: 'adam', learningRate })
 // Six stages without normalisation bear less.
-const machine = width => ({ spec: cpmSpec(23, { width }), learningRate: 5e-4 })
+const machine = width => ({ spec: cpmSpec(23, { width }), optimiser: 'adam', learningRate: 5e-4 })
 
 const VARIANTS = {
   default: compact({}),
+  'default, AdamW': adam(compact({})),
   'width × 1/2': compact(scaled(0.5)),
   'width × 3/4': compact(scaled(0.75)),
   'width × 3/2': compact(scaled(1.5)),
@@ -61,7 +63,8 @@ const lines = (await readFile(values.out, 'utf8').catch(() => '')).split('\n').f
     return []
   }
 })
-const keyOf = (name, { spec, learningRate }) => JSON.stringify({ name, spec, learningRate, settings })
+const keyOf = (name, { spec, optimiser, learningRate }) =>
+  JSON.stringify({ name, spec, optimiser, learningRate, settings })
 const done = new Map(lines.map(l => [l.key, l]))
 const missing = wanted.filter(name => !done.has(keyOf(name, VARIANTS[name])))
 const work = missing.reduce((s, name) => s + networkWork(VARIANTS[name].spec).trainingFlop * images, 0)
@@ -81,6 +84,7 @@ for (const name of missing) {
     batchSize,
     threads,
     seed,
+    optimiser: variant.optimiser,
     learningRate: variant.learningRate,
     signal: stop.signal,
     onProgress: (fraction, loss) => {

@@ -24,8 +24,8 @@ const script = `
   encodeTargets(spec, [25, 5, -4, 9], 3, targets, targets.length / 2)
   // Of a gradient that is nothing but rounding, Adam takes the sign: a large epsilon keeps that out of the comparison.
   const hyper = { lr: 1e-3, epsilon: 1e-2 }
-  const run = async (provider, checkpoint) => {
-    const t = await createTrainer({ spec, batchSize: 2, seed: 5, provider })
+  const run = async (provider, optimiser, checkpoint) => {
+    const t = await createTrainer({ spec, batchSize: 2, seed: 5, provider, optimiser })
     if (checkpoint) t.restore(checkpoint)
     const steps = []
     for (let i = 0; i < 2; i++) steps.push(await t.train(images(), targets.slice(), hyper))
@@ -37,12 +37,16 @@ const script = `
     return out
   }
   try {
-    const gpu = await run('webgpu')
-    const cpu = await run('cpu')
-    const mixed = await run('cpu', gpu.checkpoint)
-    const straight = await run('cpu', cpu.checkpoint)
     const plain = r => ({ ...r, checkpoint: undefined })
-    process.stdout.write(JSON.stringify({ gpu: plain(gpu), cpu: plain(cpu), mixed: plain(mixed), straight: plain(straight) }), () => process.exit(0))
+    const compared = {}
+    for (const optimiser of ['adam', 'muon']) {
+      const gpu = await run('webgpu', optimiser)
+      const cpu = await run('cpu', optimiser)
+      const mixed = await run('cpu', optimiser, gpu.checkpoint)
+      const straight = await run('cpu', optimiser, cpu.checkpoint)
+      compared[optimiser] = { gpu: plain(gpu), cpu: plain(cpu), mixed: plain(mixed), straight: plain(straight) }
+    }
+    process.stdout.write(JSON.stringify(compared), () => process.exit(0))
   } catch (e) {
     process.stdout.write(JSON.stringify({ error: { code: e.code, message: e.message } }), () => process.exit(0))
   }
@@ -63,23 +67,25 @@ describe('training by WebGPU', () => {
   it.skipIf(!hasVulkan && !hasSwiftShader)(
     'takes the steps that the CPU takes, its state on the device, and its checkpoint goes on there (skipped without Vulkan)',
     async () => {
-      const r = await train(hasVulkan ? undefined : `${CHROMIUM}/vk_swiftshader_icd.json`)
-      expect(r.error).toBeUndefined()
-      expect(r.gpu.early).toBe('model')
-      for (const [a, b] of [
-        [r.gpu, r.cpu],
-        [r.mixed, r.straight]
-      ]) {
-        for (const i of [0, 1]) {
-          expect(a.steps[i].step).toBe(b.steps[i].step)
-          expect(a.steps[i].loss).toBeCloseTo(b.steps[i].loss, 4)
-          expect(a.steps[i].gradientNorm / b.steps[i].gradientNorm).toBeCloseTo(1, 3)
+      const both = await train(hasVulkan ? undefined : `${CHROMIUM}/vk_swiftshader_icd.json`)
+      expect(both.error).toBeUndefined()
+      for (const r of [both.adam, both.muon]) {
+        expect(r.gpu.early).toBe('model')
+        for (const [a, b] of [
+          [r.gpu, r.cpu],
+          [r.mixed, r.straight]
+        ]) {
+          for (const i of [0, 1]) {
+            expect(a.steps[i].step).toBe(b.steps[i].step)
+            expect(a.steps[i].loss).toBeCloseTo(b.steps[i].loss, 4)
+            expect(a.steps[i].gradientNorm / b.steps[i].gradientNorm).toBeCloseTo(1, 3)
+          }
+          // Steps of lr times a direction of about 1: what they moved agrees to a few per mille of that.
+          expect(largest(a.average, b.average)).toBeLessThan(4e-6)
         }
-        // Steps of lr times a direction of about 1: what they moved agrees to a few per mille of that.
-        expect(largest(a.average, b.average)).toBeLessThan(4e-6)
+        // That comparison says something only if the weights moved by much more.
+        expect(largest(r.gpu.average, r.mixed.average)).toBeGreaterThan(1e-4)
       }
-      // That comparison says something only if the weights moved by much more.
-      expect(largest(r.gpu.average, r.mixed.average)).toBeGreaterThan(1e-4)
     },
     // Translating some hundred shaders for a CPU takes its time on a busy machine.
     400_000

@@ -124,13 +124,16 @@ describe('training', () => {
     return errors.reduce((a, b) => a + b) / errors.length
   }
 
-  test('finds landmarks in images it has not seen', async () => {
+  test.each([
+    ['adam', 5e-3],
+    ['muon', 5e-3]
+  ] as const)('finds landmarks in images it has not seen, by %s', async (optimiser, rate) => {
     const parameters = await initialiseParameters(tiny, 1, batchOf(tiny, 8, 1).inputs)
     const before = await errorOf(parameters)
-    const trainer = await createTrainer({ spec: tiny, batchSize: 8, parameters })
+    const trainer = await createTrainer({ spec: tiny, batchSize: 8, parameters, optimiser })
     for (let i = 0; i < 150; i++) {
       const { inputs, targets } = batchOf(tiny, 8, 100 + i)
-      const result = await trainer.train(inputs, targets, { lr: warmupCosine(i / 150, 5e-3, 0.1) })
+      const result = await trainer.train(inputs, targets, { lr: warmupCosine(i / 150, rate, 0.1) })
       expect(result.status).toBe('ok')
     }
     expect(before).toBeGreaterThan(8)
@@ -139,30 +142,33 @@ describe('training', () => {
     await trainer.release()
   })
 
-  test('is deterministic, and a checkpoint resumes bit for bit', async () => {
-    const batches = Array.from({ length: 6 }, (_, i) => batchOf(tiny, 4, i))
-    const options = { spec: tiny, batchSize: 4, seed: 3 }
-    const [a, b, c] = await Promise.all([
-      createTrainer(options),
-      createTrainer(options),
-      createTrainer(options)
-    ])
-    let saved = new Uint8Array()
-    for (const [i, { inputs, targets }] of batches.entries()) {
-      const results = [
-        await a.train(inputs, targets, { lr: 1e-3 }),
-        await b.train(inputs, targets, { lr: 1e-3 })
-      ]
-      expect(results[0]).toEqual(results[1])
-      if (i === 2) saved = a.checkpoint().slice()
+  test.each(['adam', 'muon'] as const)(
+    'by %s is deterministic, and a checkpoint resumes bit for bit',
+    async optimiser => {
+      const batches = Array.from({ length: 6 }, (_, i) => batchOf(tiny, 4, i))
+      const options = { spec: tiny, batchSize: 4, seed: 3, optimiser }
+      const [a, b, c] = await Promise.all([
+        createTrainer(options),
+        createTrainer(options),
+        createTrainer(options)
+      ])
+      let saved = new Uint8Array()
+      for (const [i, { inputs, targets }] of batches.entries()) {
+        const results = [
+          await a.train(inputs, targets, { lr: 1e-3 }),
+          await b.train(inputs, targets, { lr: 1e-3 })
+        ]
+        expect(results[0]).toEqual(results[1])
+        if (i === 2) saved = a.checkpoint().slice()
+      }
+      c.restore(saved)
+      expect(c.step()).toBe(3)
+      for (const { inputs, targets } of batches.slice(3)) await c.train(inputs, targets, { lr: 1e-3 })
+      expect(c.checkpoint()).toEqual(a.checkpoint())
+      expect(b.parameters()).toEqual(a.parameters())
+      await Promise.all([a.release(), b.release(), c.release()])
     }
-    c.restore(saved)
-    expect(c.step()).toBe(3)
-    for (const { inputs, targets } of batches.slice(3)) await c.train(inputs, targets, { lr: 1e-3 })
-    expect(c.checkpoint()).toEqual(a.checkpoint())
-    expect(b.parameters()).toEqual(a.parameters())
-    await Promise.all([a.release(), b.release(), c.release()])
-  })
+  )
 
   test('a step that is not finite leaves the state as it was and says so', async () => {
     const trainer = await createTrainer({ spec: tiny, batchSize: 2 })

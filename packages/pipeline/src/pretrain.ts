@@ -7,6 +7,7 @@ import {
   loadWeights,
   type Network,
   type NetworkSpec,
+  type Optimiser,
   saveWeights,
   transferParameters
 } from '@raypose/network'
@@ -48,6 +49,7 @@ export interface PretrainOptions {
   readonly threads?: number
   /** Execution provider: 'cpu' (the default) or 'webgpu'. */
   readonly provider?: string
+  readonly optimiser?: Optimiser
   readonly learningRate?: number
   /** Standard deviation of the target Gaussians on the detector, mm. */
   readonly sigmaMm?: number
@@ -131,6 +133,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     seed: o.seed,
     steps,
     batchSize: o.batchSize,
+    optimiser: o.optimiser,
     learningRate: o.learningRate,
     sigmaMm: o.sigmaMm,
     ...(o.augment === 1 ? {} : { augment: o.augment }),
@@ -176,6 +179,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     steps,
     threads: o.threads,
     provider: o.provider,
+    optimiser: o.optimiser,
     learningRate: o.learningRate,
     warmUp: o.warmUp,
     schedule: o.schedule,

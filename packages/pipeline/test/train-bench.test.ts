@@ -56,7 +56,15 @@ describe('bench train', () => {
 
 test('a trial of an architecture depends on nothing but its options', async () => {
   const validation = phantomValidation(PAPER_DETECTOR, 1, 2, spacing)
-  const options = { images: 8, batchSize: 4, learningRate: 1e-3, threads: 1, seed: 5, spacing }
+  const options = {
+    images: 8,
+    batchSize: 4,
+    optimiser: 'muon',
+    learningRate: 1e-3,
+    threads: 1,
+    seed: 5,
+    spacing
+  } as const
   const progress: number[] = []
   const a = await trialArchitecture(spec, validation, { ...options, onProgress: f => progress.push(f) })
   const b = await trialArchitecture(spec, validation, options)

@@ -50,6 +50,7 @@ const grid = (start = 0): TrainOptions => ({
   batch: { batchSize: 2, sigmaPixels: 1.5, seed: 4, poolSize: 0, firstViews: 0, freshViews: 0, augment: 0 },
   steps: 6,
   threads: 1,
+  optimiser: 'muon',
   learningRate: 1e-3,
   warmUp: 2,
   seed: 9

@@ -29,6 +29,7 @@ interface PretrainCommandOptions extends CommonOptions {
   readonly architecture?: 'compact' | 'cpm'
   readonly width?: number
   readonly batch?: number
+  readonly optimiser?: 'muon' | 'adam'
   readonly learningRate?: number
   readonly sigma?: number
   readonly validateEvery?: number
@@ -89,8 +90,13 @@ export function addPretrainCommand(program: Command): void {
     )
     .option('--batch <n>', 'images of a step (default: 8; paper: 1)', wholeNumber('--batch', 1, '8'))
     .option(
+      '--optimiser <name>',
+      'muon (steps of equal size in every direction for the inner convolutions, AdamW for the rest) or adam (AdamW) (default: muon; paper: adam)',
+      oneOf('--optimiser', ['muon', 'adam'] as const)
+    )
+    .option(
       '--learning-rate <x>',
-      'peak learning rate of Adam (default: 0.002; paper: 0.00001)',
+      'peak learning rate (default: 0.002; paper: 0.00001)',
       positiveNumber('--learning-rate', '0.002')
     )
     .option(
@@ -202,6 +208,7 @@ async function train(
     architecture: o.architecture,
     width: o.width,
     residuals: o.residuals,
+    optimiser: o.optimiser,
     learningRate: o.learningRate,
     sigmaMm: o.sigma,
     augment: o.augment,

@@ -55,12 +55,13 @@ export function compactForward(spec: CompactSpec, x: Tensor, layers: Layers): Te
   }
   let features = refine(4, middle, quarter, d4)
   if (d2 !== undefined) features = refine(2, features, half, d2)
-  const maps = layers.convolution('maps', features, spec.landmarks, 1, { gain: 0.1 })
+  const maps = layers.convolution('maps', features, spec.landmarks, 1, { gain: 0.1, head: true })
 
   const cells = width * height
   // At the start a landmark is absent with probability about 1/4, as in views that cut the pelvis.
   const absent = layers.linear('absent', globalMean(deep), spec.landmarks, {
     gain: 0.1,
+    head: true,
     bias: Math.log(cells / 3)
   })
   const n = x.shape[0]

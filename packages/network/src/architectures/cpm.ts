@@ -21,7 +21,7 @@ export function cpmForward(spec: CpmSpec, x: Tensor, layers: Layers): Tensor[] {
   }
   // The maps start near zero, which is what most of every target map is.
   const mapsOf = (name: string, input: Tensor) =>
-    layers.convolution(name, input, spec.landmarks, 1, { gain: 0.1 })
+    layers.convolution(name, input, spec.landmarks, 1, { gain: 0.1, head: true })
 
   let y = block('stage1.5', trunk('stage1.'), 512, 9)
   y = block('stage1.6', y, 512, 1)

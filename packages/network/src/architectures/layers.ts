@@ -11,6 +11,8 @@ export interface ParameterDeclaration {
   readonly name: string
   readonly shape: readonly number[]
   readonly initial: Initial
+  /** Whether it belongs to a layer that gives what the network says, which optimisers treat apart. */
+  readonly head: boolean
 }
 
 /** Gives the tensor for a parameter: a slice of the flat vector in training, a constant in inference. */
@@ -21,6 +23,8 @@ export interface LayerOptions extends ConvolutionOptions {
   readonly gain?: number
   readonly bias?: number
   readonly normalisation?: Normalisation
+  /** Whether the layer gives what the network says; default false. */
+  readonly head?: boolean
 }
 
 /** Layers with parameters; `tap` sees the result of each before its activation (for data-dependent scaling). */
@@ -39,38 +43,39 @@ export function createLayers(parameter: ParameterSource, tap: (t: Tap) => void =
   return {
     convolution(name, x, channels, kernel, options = {}) {
       const inputs = x.shape[1]
-      const { gain = 1, bias = 0, normalisation = 'none' } = options
+      const { gain = 1, bias = 0, normalisation = 'none', head = false } = options
       // He et al. 2015: keeps the variance through ReLU layers.
       const normal = gain * Math.sqrt(2 / (inputs * kernel * kernel))
       const shape = [channels, inputs, kernel, kernel]
-      let weight = parameter({ name: `${name}.weight`, shape, initial: { normal } })
+      let weight = parameter({ name: `${name}.weight`, shape, initial: { normal }, head })
       const scaleName = `${name}.gain`
       if (normalisation === 'weight') {
         const factor = parameter({
           name: scaleName,
           shape: [channels],
-          initial: { constant: gain * Math.SQRT2 }
+          initial: { constant: gain * Math.SQRT2 },
+          head
         })
         weight = mul(standardised(weight), reshape(factor, [channels, 1, 1, 1]))
       }
-      const shift = parameter({ name: `${name}.bias`, shape: [channels], initial: { constant: bias } })
+      const shift = parameter({ name: `${name}.bias`, shape: [channels], initial: { constant: bias }, head })
       if (normalisation !== 'group') {
         const value = conv2d(x, weight, shift, options)
         tap({ weight: normalisation === 'weight' ? scaleName : `${name}.weight`, gain, value })
         return value
       }
-      const factor = parameter({ name: scaleName, shape: [channels], initial: { constant: gain } })
+      const factor = parameter({ name: scaleName, shape: [channels], initial: { constant: gain }, head })
       return groupNorm(conv2d(x, weight, undefined, options), groupsFor(channels), factor, shift)
     },
     linear(name, x, outputs, options = {}) {
       const inputs = x.shape[1]
-      const { gain = 1, bias = 0 } = options
+      const { gain = 1, bias = 0, head = false } = options
       const initial = { normal: gain * Math.sqrt(2 / inputs) }
-      const weight = parameter({ name: `${name}.weight`, shape: [outputs, inputs], initial })
+      const weight = parameter({ name: `${name}.weight`, shape: [outputs, inputs], initial, head })
       return linear(
         x,
         weight,
-        parameter({ name: `${name}.bias`, shape: [outputs], initial: { constant: bias } })
+        parameter({ name: `${name}.bias`, shape: [outputs], initial: { constant: bias }, head })
       )
     }
   }

@@ -1,9 +1,11 @@
 import type { Tensor } from './graph.js'
+import { type MatrixPlace, withMuonSteps } from './muon.js'
 import { add, addScalar, div, mul, reduceSum, reshape, scale, slice, sqrt, sub } from './ops.js'
 
 /**
  * AdamW (Kingma & Ba 2015; Loshchilov & Hutter 2019) on one flat vector, with clipping of the gradient's global norm
- * and an exponential moving average of the weights, appended to the graph so that one run is one training step.
+ * and an exponential moving average of the weights, appended to the graph so that one run is one training step. Some
+ * matrices in the vector may take Muon's steps instead (`muon.ts`).
  */
 export interface AdamState {
   readonly parameters: Tensor
@@ -15,6 +17,7 @@ export interface AdamState {
 /** Numbers that may change from step to step, in the order of the `hyper` input. */
 export interface AdamHyper {
   readonly lr: number
+  /** Decay of the mean of the gradients: Adam's β₁ and Muon's momentum. */
   readonly beta1: number
   readonly beta2: number
   readonly epsilon: number
@@ -26,7 +29,7 @@ export interface AdamHyper {
   readonly averageDecay: number
 }
 
-export const hyperLength = 9
+export const hyperLength = 10
 
 /** The `hyper` input for step `step` (1 for the first): AdamHyper with the bias corrections worked out. */
 export function hyperVector(
@@ -45,7 +48,8 @@ export function hyperVector(
     h.lr * h.weightDecay,
     Math.min(h.clipNorm, 3e38),
     averageDecay,
-    1 - averageDecay
+    1 - averageDecay,
+    h.lr
   ])
   return into
 }
@@ -54,18 +58,20 @@ export function hyperVector(
  * @param gradient flat gradient [P]
  * @param decayed [P], 1 where weight decay applies
  * @param hyper [hyperLength] from `hyperVector`
+ * @param matrices that take Muon's steps, in the order of their places
  * @returns the next state and the norm of the gradient before clipping (a scalar)
  */
 export function adamUpdate(
   state: AdamState,
   gradient: Tensor,
   decayed: Tensor,
-  hyper: Tensor
+  hyper: Tensor,
+  matrices: readonly MatrixPlace[] = []
 ): { next: AdamState; gradientNorm: Tensor } {
   const { graph } = gradient
   return graph.withoutTape(() => {
     const at = (i: number) => reshape(slice(hyper, 0, i, i + 1), [])
-    const [stepSize, secondCorrection, beta1, beta2, epsilon, decay, clip, kept, taken] = Array.from(
+    const [stepSize, secondCorrection, beta1, beta2, epsilon, decay, clip, kept, taken, rate] = Array.from(
       { length: hyperLength },
       (_, i) => at(i)
     )
@@ -78,7 +84,11 @@ export function adamUpdate(
     const second = add(mul(state.second, beta2), mul(mul(g, g), complement(beta2)))
     const direction = div(first, add(sqrt(mul(second, secondCorrection)), epsilon))
     const shrunk = mul(state.parameters, complement(mul(decayed, decay)))
-    const parameters = sub(shrunk, mul(direction, stepSize))
+    const adamStep = mul(direction, stepSize)
+    // Nesterov's look ahead.
+    const ahead = () => add(first, mul(sub(g, first), complement(beta1)))
+    const step = matrices.length === 0 ? adamStep : withMuonSteps(adamStep, ahead(), rate, matrices)
+    const parameters = sub(shrunk, step)
     const average = add(mul(state.average, kept), mul(parameters, taken))
     return { next: { parameters, first, second, average }, gradientNorm }
   })

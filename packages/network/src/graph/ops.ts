@@ -189,7 +189,8 @@ export function reduceMean(
 /** [N, C, H, W] to [N, C]: the mean of every channel. */
 export const globalMean = (x: Tensor): Tensor => reduceMean(x, [2, 3])
 
-const swapLast = (x: Tensor): Tensor => {
+/** The last two axes exchanged. */
+export const swapLast = (x: Tensor): Tensor => {
   const order = x.shape.map((_, i) => i)
   const r = order.length
   return transpose(x, [...order.slice(0, r - 2), r - 1, r - 2])

@@ -9,11 +9,13 @@ import type { Runtime, RuntimeTensor } from '../runtime/runtime.js'
 import { assertWebGpuComputes } from '../runtime/webgpu-limits.js'
 import { type CheckpointNote, readCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { randomParameters } from './initialise.js'
-import { trainingGraph } from './training-graph.js'
+import { type Optimiser, trainingGraph } from './training-graph.js'
 
 export interface TrainerOptions {
   readonly spec: NetworkSpec
   readonly batchSize: number
+  /** 'adam' by default. */
+  readonly optimiser?: Optimiser
   /** Threads inside one step; 1 by default. */
   readonly threads?: number
   /** Execution provider of the runtime, 'cpu' by default; with another one the state stays on its device from step to step. */
@@ -24,7 +26,7 @@ export interface TrainerOptions {
   readonly runtime?: Runtime
 }
 
-/** Learning rate and whatever else departs from the defaults in `defaultHyper`. */
+/** Learning rate and whatever else departs from the defaults in `defaultHyper`; with Muon `beta1` is 0.95 where it is not given. */
 export type StepHyper = { readonly lr: number } & Partial<AdamHyper>
 
 export const defaultHyper: Omit<AdamHyper, 'lr'> = {
@@ -35,6 +37,9 @@ export const defaultHyper: Omit<AdamHyper, 'lr'> = {
   clipNorm: 5,
   averageDecay: 0.998
 }
+
+/** Jordan et al. 2024. */
+const MUON_MOMENTUM = 0.95
 
 /**
  * What a step came to. `diverged`: loss or gradient was not finite; the state is the one before the step, so the
@@ -55,7 +60,7 @@ export interface Trainer {
   /** Steps taken since the parameters were random or given. */
   step(): number
   /**
-   * One step of AdamW on a batch; the calling thread is busy meanwhile.
+   * One step of the optimiser on a batch; the calling thread is busy meanwhile.
    * @param images [batch, 1, inputHeight, inputWidth], normalised
    * @param targets [batch, landmarks, bins], see `encodeTargets`
    */
@@ -94,7 +99,7 @@ const vectorsOf = (of: (name: StateName) => Float32Array): Vectors =>
  * @throws BackendError when the runtime cannot be loaded or the provider cannot be used here
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { spec, batchSize } = options
+  const { spec, batchSize, optimiser = 'adam' } = options
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new ArgumentError(`The batch size is ${batchSize}`, 'Give a whole number of at least 1.')
   const { total } = parameterLayout(spec)
@@ -102,7 +107,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   // On a GPU the state stays there from step to step; only loss and norm come back.
   const onDevice = options.provider !== undefined && options.provider !== 'cpu'
   if (options.provider === 'webgpu') assertWebGpuComputes(spec, true)
-  const session = await runtime.createSession(trainingGraph(spec, batchSize), {
+  const session = await runtime.createSession(trainingGraph(spec, batchSize, optimiser), {
     threads: options.threads ?? 1,
     provider: options.provider,
     ...(onDevice ? { keep: stateNames.map(n => `next.${n}`) } : {})
@@ -126,6 +131,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   // Two sets of state take turns, so that a step allocates nothing and a diverged one can be left behind.
   let spare = onDevice ? null : newState(new Float32Array(total))
   let count = 0
+  const usual = optimiser === 'muon' ? { ...defaultHyper, beta1: MUON_MOMENTUM } : defaultHyper
   let fetched: { readonly of: State; readonly vectors: Vectors } | null = null
   /** The state as numbers. */
   const values = (): Vectors => {
@@ -159,7 +165,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
         ...state,
         images: require('Images', images, xShape),
         targets: require('Targets', targets, tShape),
-        hyper: runtime.tensor(hyperVector({ ...defaultHyper, ...stepHyper }, count + 1, hyper), [hyperLength])
+        hyper: runtime.tensor(hyperVector({ ...usual, ...stepHyper }, count + 1, hyper), [hyperLength])
       }
       const fetches =
         spare && Object.fromEntries(stateNames.map(n => [`next.${n}`, (spare as State)[n]] as const))

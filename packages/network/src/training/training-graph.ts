@@ -3,6 +3,7 @@ import {
   graphVersion,
   inputShape,
   lossOf,
+  type ParameterEntry,
   parameterLayout,
   parametersFromVector,
   targetShape
@@ -11,6 +12,7 @@ import type { NetworkSpec } from '../architectures/spec.js'
 import { adamUpdate, hyperLength } from '../graph/adam.js'
 import { gradients } from '../graph/autodiff.js'
 import { createGraph, type Graph, type Tensor } from '../graph/graph.js'
+import type { MatrixPlace } from '../graph/muon.js'
 import { concat, fill, reshape } from '../graph/ops.js'
 
 const flatten = (t: Tensor) => reshape(t, [t.shape.reduce((a, b) => a * b, 1)])
@@ -27,11 +29,23 @@ function lossAndGradient(spec: NetworkSpec, batch: number, graph: Graph) {
 }
 
 /**
- * One training step as a graph: forward, backward, clipping, AdamW, weight average.
+ * What takes the steps: `adam` (AdamW), or `muon` for the convolutions within the network and AdamW for biases, gains and
+ * the layers that give the output.
+ */
+export type Optimiser = 'adam' | 'muon'
+
+/** Convolutions within the network, as matrices of outputs by inputs and cells. */
+const muonPlaces = (entries: readonly ParameterEntry[]): MatrixPlace[] =>
+  entries
+    .filter(e => e.shape.length === 4 && !e.head)
+    .map(({ offset, shape: [rows], size }) => ({ offset, rows, columns: size / rows }))
+
+/**
+ * One training step as a graph: forward, backward, clipping, optimiser, weight average.
  * Inputs `images`, `targets`, `parameters`, `first`, `second`, `average`, `hyper`; outputs `next.parameters`,
  * `next.first`, `next.second`, `next.average`, `loss`, `gradientNorm`.
  */
-export function trainingGraph(spec: NetworkSpec, batch: number): Uint8Array {
+export function trainingGraph(spec: NetworkSpec, batch: number, optimiser: Optimiser = 'adam'): Uint8Array {
   const graph = createGraph()
   const { entries, total, vector, loss, gradient } = lossAndGradient(spec, batch, graph)
   const state = {
@@ -45,7 +59,13 @@ export function trainingGraph(spec: NetworkSpec, batch: number): Uint8Array {
     entries.map(e => fill(graph, [e.size], e.shape.length > 1 ? 1 : 0)),
     0
   )
-  const { next, gradientNorm } = adamUpdate(state, gradient, decayed, graph.input('hyper', [hyperLength]))
+  const { next, gradientNorm } = adamUpdate(
+    state,
+    gradient,
+    decayed,
+    graph.input('hyper', [hyperLength]),
+    optimiser === 'muon' ? muonPlaces(entries) : []
+  )
   for (const [name, value] of Object.entries(next)) graph.output(`next.${name}`, value)
   graph.output('loss', loss)
   graph.output('gradientNorm', gradientNorm)

@@ -1,5 +1,5 @@
 import { PAPER_DETECTOR } from '@raypose/core'
-import { createDetector, type NetworkSpec, networkWork } from '@raypose/network'
+import { createDetector, type NetworkSpec, networkWork, type Optimiser } from '@raypose/network'
 import { trainNetwork } from '../training/train-network.js'
 import type { ValidationSet } from '../training/validation.js'
 import { accuracyOf } from '../training/validation.js'
@@ -11,6 +11,7 @@ export interface TrialOptions {
   /** Training images; the same number and the same views for every architecture. */
   readonly images: number
   readonly batchSize: number
+  readonly optimiser: Optimiser
   readonly learningRate: number
   readonly threads: number
   readonly seed: number
@@ -76,6 +77,7 @@ export async function trialArchitecture(
     },
     steps,
     threads: o.threads,
+    optimiser: o.optimiser,
     learningRate: o.learningRate,
     warmUp: Math.min(100, steps / 10),
     // The average's memory must be short against a short training.

@@ -58,7 +58,7 @@ export async function measureStep(
     encodeTargets(spec, points.flat(), 5, targets, b * perImage)
   }
   const runtime = await nodeRuntime()
-  const trainer = await createTrainer({ spec, batchSize, threads })
+  const trainer = await createTrainer({ spec, batchSize, threads, optimiser: 'muon' })
   const session = await runtime.createSession(productGraph(PRODUCT_SIZE), { threads })
   const [a, b] = [1, 2].map(() => runtime.tensor(normals(PRODUCT_SIZE ** 2), [PRODUCT_SIZE, PRODUCT_SIZE]))
   const step = () => seconds(() => trainer.train(images, targets, { lr: 1e-4 }))

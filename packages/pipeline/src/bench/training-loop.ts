@@ -57,6 +57,7 @@ export async function measureLoop(
     },
     steps: steps + 1,
     threads,
+    optimiser: 'muon',
     learningRate: 1e-3,
     warmUp: 10,
     seed: 1,

@@ -140,6 +140,7 @@ export async function retrain(
     steps: o.steps,
     maxSeconds: o.maxSeconds,
     threads: o.threads,
+    optimiser: 'adam',
     learningRate: o.learningRate,
     warmUp: 30,
     averageDecay: Math.min(0.998, Math.max(0.5, 1 - 20 / o.steps)),

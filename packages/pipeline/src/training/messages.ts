@@ -1,5 +1,5 @@
 import type { Detector, PreparedVolume, Vec3, View, ViewGrid } from '@raypose/core'
-import type { NetworkSpec, StepHyper } from '@raypose/network'
+import type { NetworkSpec, Optimiser, StepHyper } from '@raypose/network'
 import type { BatchOptions } from './batches.js'
 import type { GridPatient } from './grid-source.js'
 import type { PopulationMember } from './population.js'
@@ -74,6 +74,7 @@ export type FeederReply =
 export interface TrainerData {
   readonly spec: NetworkSpec
   readonly batchSize: number
+  readonly optimiser: Optimiser
   readonly threads: number
   readonly provider?: string
   readonly parameters?: Float32Array

@@ -1,5 +1,5 @@
 import { gridViews, TRAINING_GRID } from '@raypose/core'
-import type { StepHyper } from '@raypose/network'
+import type { Optimiser, StepHyper } from '@raypose/network'
 
 /** How a network is trained, where the options do not say otherwise. */
 export interface Recipe {
@@ -7,6 +7,7 @@ export interface Recipe {
   /** Width factor of the convolutional pose machine. */
   readonly width: number
   readonly batchSize: number
+  readonly optimiser: Optimiser
   readonly learningRate: number
   readonly warmUp: number
   readonly schedule: 'cosine' | 'constant'
@@ -25,6 +26,7 @@ export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
     architecture: 'compact',
     width: 0.25,
     batchSize: 8,
+    optimiser: 'muon',
     learningRate: 2e-3,
     warmUp: 100,
     schedule: 'cosine',
@@ -40,6 +42,7 @@ export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
     architecture: 'cpm',
     width: 1,
     batchSize: 1,
+    optimiser: 'adam',
     learningRate: 1e-5,
     warmUp: 0,
     schedule: 'constant',

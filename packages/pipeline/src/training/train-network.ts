@@ -16,8 +16,16 @@ export type { TrainingStep, TrainOptions, TrainResult } from './train-options.js
  * network; BackendError when a worker dies or the provider is not there; whatever the source throws
  */
 export async function trainNetwork(o: TrainOptions): Promise<TrainResult> {
-  const { spec, seed, threads, parameters, provider } = o
-  const trainer = startTrainer({ spec, batchSize: o.batch.batchSize, threads, parameters, seed, provider })
+  const { spec, optimiser, seed, threads, parameters, provider } = o
+  const trainer = startTrainer({
+    spec,
+    batchSize: o.batch.batchSize,
+    optimiser,
+    threads,
+    parameters,
+    seed,
+    provider
+  })
   const feeder = startFeeder({ source: o.source, batch: { ...o.batch, spec } })
   const clock = awakeClock()
   try {

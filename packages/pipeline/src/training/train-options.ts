@@ -1,4 +1,4 @@
-import type { NetworkSpec, StepHyper } from '@raypose/network'
+import type { NetworkSpec, Optimiser, StepHyper } from '@raypose/network'
 import type { BatchOptions } from './batches.js'
 import type { SourceConfig, TrainingNote } from './messages.js'
 import type { Accuracy, ValidationOutcome, ValidationSet } from './validation.js'
@@ -12,6 +12,7 @@ export interface TrainOptions {
   readonly threads: number
   /** Execution provider of the runtime: 'cpu' (the default) or 'webgpu'. */
   readonly provider?: string
+  readonly optimiser: Optimiser
   /** Peak learning rate; it rises over `warmUp` steps and falls along a cosine to nothing at the end. */
   readonly learningRate: number
   readonly warmUp: number
