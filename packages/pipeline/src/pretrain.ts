@@ -49,6 +49,7 @@ export interface PretrainOptions {
   readonly threads?: number
   /** Execution provider: 'cpu' (the default) or 'webgpu'. */
   readonly provider?: string
+  /** By default `muon`, which learns soonest from random weights, and `adam` where a network goes on from an earlier one, and for the paper's recipe. */
   readonly optimiser?: Optimiser
   readonly learningRate?: number
   /** Standard deviation of the target Gaussians on the detector, mm. */
@@ -113,6 +114,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     augment: 1,
     adverse: 0.25,
     ...recipe,
+    ...(options.initial ? { optimiser: 'adam' as const } : {}),
     ...defined(options)
   }
   const detector: Detector = PAPER_DETECTOR

@@ -91,7 +91,7 @@ export function addPretrainCommand(program: Command): void {
     .option('--batch <n>', 'images of a step (default: 8; paper: 1)', wholeNumber('--batch', 1, '8'))
     .option(
       '--optimiser <name>',
-      'muon (steps of equal size in every direction for the inner convolutions, AdamW for the rest) or adam (AdamW) (default: muon; paper: adam)',
+      'muon (steps of equal size in every direction for the inner convolutions, AdamW for the rest) or adam (AdamW) (default: muon; adam with --init, and for the paper)',
       oneOf('--optimiser', ['muon', 'adam'] as const)
     )
     .option(
