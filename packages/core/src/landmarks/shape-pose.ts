@@ -5,6 +5,7 @@ import { rigid } from '../geometry/rigid.js'
 import { DEGREE } from '../geometry/rotation.js'
 import type { Detection } from './back-projection.js'
 import { PELVIS_DETECTION_NOISE } from './detection-noise.js'
+import { localisedPrior, type ScatteredPrior } from './localised-prior.js'
 import {
   advance,
   costOf,
@@ -86,8 +87,11 @@ export function fitShapeAndPose(
 /** A detection of {@link refineDetections} is as sure as it is likely to be this near the truth, mm. */
 const NEAR_MM = 5
 
+/** Worked out once for each prior: it takes longer than a fit. */
+const localised = new WeakMap<ShapePrior, ScatteredPrior>()
+
 /**
- * The detections of a view put right by each other: where {@link fitShapeAndPose} has the landmarks, as confidence the probability that a
+ * The detections of a view put right by each other: where {@link fitShapeAndPose} has the landmarks by the prior {@link localisedPrior}, as confidence the probability that a
  * landmark is within 5 mm of there, and 0 where it is outside the image. As they were where too few were found for a fit.
  * @throws ArgumentError as {@link fitShapeAndPose}
  */
@@ -97,7 +101,13 @@ export function refineDetections(
   detector: Detector,
   options: Partial<ShapePoseOptions> = {}
 ): readonly Detection[] {
-  const fit = fitShapeAndPose(prior, detections, detector, options)
+  let local = localised.get(prior)
+  if (!local) {
+    local = localisedPrior(prior)
+    localised.set(prior, local)
+  }
+  const { scatterMm } = local
+  const fit = fitShapeAndPose(local.prior, detections, detector, { scatterMm, ...options })
   if (!fit) return detections
   return fit.landmarks.map(({ u, v, sigmaMm }) => ({
     u,
