@@ -104,9 +104,6 @@ export interface PretrainResult {
   readonly stoppedEarly: boolean
 }
 
-/** Largest standard deviation of the bend of training images in their plane, pixels: 2.3 mm at the isocentre. */
-const IMAGE_BEND = 2.5
-
 /** Phase 1 (paper section 2): the network N, trained once and for all on the X-rays of many patients. */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const recipe = RECIPES[options.recipe ?? 'raypose']
@@ -176,7 +173,6 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
             firstViews: 96,
             freshViews: 2,
             augment: o.augment,
-            bend: IMAGE_BEND,
             adverse: o.adverse,
             photonNoise: o.adverse > 0,
             mirror: anatomy.mirror ?? undefined

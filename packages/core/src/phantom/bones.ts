@@ -1,7 +1,7 @@
 import { add, type Mat3, mulMat3, mulMat3Vec3, type Vec3 } from '../geometry/linear.js'
 import { DEGREE, rotationX, rotationY, rotationZ } from '../geometry/rotation.js'
 import type { Random } from '../random/random.js'
-import { bendingField, createNoise, unitVariance } from './noise.js'
+import { bendingField } from './noise.js'
 import { type PelvisShape, pelvisShape, shapeModes } from './shape-model.js'
 import type { SphereMesh } from './sphere-mesh.js'
 import type { TriangleSurface } from './surface.js'
@@ -40,8 +40,6 @@ export interface BoneVariation {
   readonly completeness: number
   /** This shape as it is, instead of one drawn from the model. */
   readonly shape?: PelvisShape
-  /** Standard deviation of what the weight of each mode varies by from place to place, over centimetres (default 0). */
-  readonly localWeights?: number
   /** Standard deviation of a smooth random displacement of the shape, mm: variation that the model's modes do not hold (default 0). */
   readonly bendMm?: number
 }
@@ -66,11 +64,7 @@ export function drawBones(
     rotationY(random.uniform(-4, 4) * DEGREE)
   )
   const shape: Mat3 = mulMat3(tilt, [size * widen, 0, 0, 0, size, 0, 0, 0, size])
-  const straight = transformPelvis(
-    variation.shape ?? drawnShape(weights, random, variation.localWeights ?? 0),
-    shape,
-    size
-  )
+  const straight = transformPelvis(variation.shape ?? pelvisShape(weights), shape, size)
   const pelvis = variation.bendMm ? bendPelvis(straight, random, variation.bendMm) : straight
   const { surfaces } = pelvis
   const density = drawDensity(random)
@@ -288,34 +282,9 @@ function lowerSacrum(random: Random, pelvis: PelvisShape, size: number, density:
   }
 }
 
-/** Distance over which weights of modes that are drawn locally vary, mm. */
-const LOCAL_CELL = 100
-
-/**
- * A shape with mode weights that vary over the bone: the covariance of two places is the model's times 1 + deviation² ·
- * k(distance), so that parts of the pelvis differ from what the others foretell, each as much as it varies among people
- * (after localised shape models: Wilms et al., Medical Image Analysis 2017).
- */
-function drawnShape(weights: readonly number[], random: Random, deviation: number): PelvisShape {
-  if (deviation === 0) return pelvisShape(weights)
-  // Nodes at random places: between them the field varies less.
-  const fields = weights.map(() => {
-    const low = BOX[0].map(x => x - random.uniform(0, LOCAL_CELL)) as unknown as Vec3
-    return createNoise(random, LOCAL_CELL, low, BOX[1])
-  })
-  const by = deviation * unitVariance
-  return pelvisShape(weights, (k, p) => by * fields[k](...p))
-}
-
-/** Holds every pelvis, mm in the model's frame. */
-const BOX: readonly [Vec3, Vec3] = [
-  [-180, -130, -160],
-  [180, 130, 190]
-]
-
 /** Displaces bones and landmarks together, by a field that varies over centimetres. */
 const bendPelvis = (p: PelvisShape, random: Random, sigmaMm: number): PelvisShape =>
-  mapPelvis(p, bendingField(random, sigmaMm, random.uniform(45, 110), ...BOX))
+  mapPelvis(p, bendingField(random, sigmaMm, random.uniform(45, 110), [-180, -130, -160], [180, 130, 190]))
 
 /** A pelvis whose points are moved; radii keep, times `size`. */
 function mapPelvis(p: PelvisShape, move: (q: Vec3) => Vec3, size = 1): PelvisShape {

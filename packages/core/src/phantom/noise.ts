@@ -36,9 +36,6 @@ export function createNoise(random: Random, cell: number, low: Vec3, high: Vec3)
   }
 }
 
-/** What {@link createNoise} has to be multiplied with for a variance of 1: linear between nodes, it has 2/3 of theirs along each axis, on average over the cell. */
-export const unitVariance = (3 / 2) ** 1.5
-
 /**
  * A smooth random displacement of space: what a few modes of a shape model do not hold of people's variety.
  * @param sigmaMm standard deviation along each axis, mm, on average over space
@@ -54,6 +51,7 @@ export function bendingField(
   high: Vec3
 ): (q: Vec3) => Vec3 {
   const fields = [0, 1, 2].map(() => createNoise(random, cell, low, high))
-  const by = sigmaMm * unitVariance
+  // Linear between nodes, value noise has 2/3 of their variance along each axis, on average over the cell.
+  const by = sigmaMm * (3 / 2) ** 1.5
   return q => [q[0] + by * fields[0](...q), q[1] + by * fields[1](...q), q[2] + by * fields[2](...q)]
 }

@@ -22,8 +22,6 @@ export interface PhantomOptions {
   readonly modeLimit?: number
   /** Chance that femurs, lumbar spine and coccyx are each there (default 1). */
   readonly completeness?: number
-  /** Standard deviation of what the weight of each shape mode varies by from place to place (default 0). */
-  readonly localWeights?: number
   /** Smooth random displacement of the drawn shape, standard deviation in mm (default 0). */
   readonly bendMm?: number
   /** Chance of metal in the pelvis: prostheses, screws (default 0). */
@@ -73,7 +71,6 @@ export function phantomLayers(options: LayerOptions): PhantomLayers {
     modeLimit: options.modeLimit ?? 2,
     completeness: options.completeness ?? 1,
     shape: options.shape,
-    localWeights: options.localWeights,
     bendMm: options.bendMm
   })
   if (options.hardwareChance && random.chance(options.hardwareChance))

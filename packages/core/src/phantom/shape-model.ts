@@ -43,45 +43,20 @@ function model(): DecodedModel {
   return decoded
 }
 
-/** Where the numbers of each sphere, landmark and acetabulum stand in the model's vectors: x, y, z and, of spheres, the radius. */
-function* elements(): Generator<{ readonly at: number; readonly size: number }> {
-  const spheres = SHAPE_MODEL_DATA.bones.reduce((n, b) => n + b.spheres, 0)
-  let at = 0
-  for (const [count, size] of [
-    [spheres, 4],
-    [SHAPE_MODEL_DATA.landmarks, 3],
-    [2, 4]
-  ])
-    for (let i = 0; i < count; i++, at += size) yield { at, size }
-}
-
 /** Number of modes of variation of the embedded shape model. */
 export const shapeModes = (): number => model().modes.length
 
 /**
  * The pelvis with mode weights `b`, in standard deviations (missing ones 0): the embedded statistical shape model, fitted to
  * an atlas of real pelves (tools/fit-shape-model.mjs).
- * @param local what is added to the weight of a mode at a place of the mean shape, mm in its frame: shapes that no mixture of the
- * modes over the whole bone gives
  */
-export function pelvisShape(
-  b: readonly number[],
-  local: ((mode: number, place: Vec3) => number) | null = null
-): PelvisShape {
+export function pelvisShape(b: readonly number[]): PelvisShape {
   const { mean, modes, wedges } = model()
   const x = Float64Array.from(mean, v => v / 100)
   modes.forEach((mode, k) => {
     const w = (b[k] ?? 0) / 100
     if (w !== 0) for (let i = 0; i < x.length; i++) x[i] += w * mode[i]
   })
-  if (local)
-    for (const { at, size } of elements()) {
-      const place: Vec3 = [mean[at] / 100, mean[at + 1] / 100, mean[at + 2] / 100]
-      modes.forEach((mode, k) => {
-        const w = local(k, place) / 100
-        for (let i = at; i < at + size; i++) x[i] += w * mode[i]
-      })
-    }
   return shapeFromVector(
     x,
     SHAPE_MODEL_DATA.bones.map(b => ({ ...b, wedges: wedges.get(b.name)! }))

@@ -21,11 +21,6 @@ export interface AugmentOptions {
   readonly strength?: number
   /** How far the image is turned, scaled and shifted in its plane (the landmarks follow), against the full range: 0 not at all, 1 (the default). */
   readonly inPlane?: number
-  /**
-   * Largest standard deviation of a smooth displacement of the image in its plane (the landmarks follow), pixels at full strength; default 0. Another anatomy
-   * in every image, where no two patients are alike; not for images of one patient, whose bones do not bend.
-   */
-  readonly bend?: number
   /** Share of the images under {@link adverseConditions}, all else at a strength of 0.6 at least; default 0. */
   readonly adverse?: number
   /** Whether noise is also as photons make it: strongest where fewest pass; default false. */
@@ -34,7 +29,7 @@ export interface AugmentOptions {
 
 /**
  * Domain randomisation of one training image (Grimm et al., TMI 2021; Gao et al., SyntheX, 2023): contrast between bone and soft
- * tissue, an in-plane similarity and bend, gamma, slowly varying gain and offset, blur or sharpening, noise, erased patches, straight tools,
+ * tissue, an in-plane similarity, gamma, slowly varying gain and offset, blur or sharpening, noise, erased patches, straight tools,
  * collimation. What it makes need not look real: it must be harder than reality in every respect. The physics of a detector is
  * in `simulateXray`; this is made to keep up with training.
  * @throws ArgumentError for a strength that is negative or not a number
@@ -61,13 +56,11 @@ export function augmentView(
   if (k > 0 && random.chance(0.45)) addScatter(data, width, height, random, k)
   let points = view.points
   const far = strength * (options.inPlane ?? 1)
-  const bend = strength * (options.bend ?? 0)
-  if (far > 0 || bend > 0) {
-    const moved = moveInPlane({ width, height, data }, points, {
+  if (far > 0) {
+    const moved = turnInPlane({ width, height, data }, points, {
       angle: far * draw(-0.2, 0.2),
       scale: Math.exp(far * draw(-0.12, 0.12)),
-      shift: [far * draw(-0.1, 0.1) * width, far * draw(-0.1, 0.1) * height],
-      bend: bend > 0 ? displacement(random, width, height, bend * draw(0, 1)) : null
+      shift: [far * draw(-0.1, 0.1) * width, far * draw(-0.1, 0.1) * height]
     })
     data = moved.image.data
     points = moved.points
@@ -216,86 +209,41 @@ function collimate(data: Float32Array, width: number, height: number, random: Ra
     for (let x = 0; x < width; x++) if (inside(x, y) < 0) data[y * width + x] = 0
 }
 
-/** A smooth displacement of the image, pixels. */
-interface Displacement {
-  readonly u: Float32Array
-  readonly v: Float32Array
-}
-
-/** Independent along both axes, over distances from a seventh of the image to half of it. */
-function displacement(random: Random, width: number, height: number, deviation: number): Displacement {
-  const columns = 3 + random.integer(6)
-  const rows = 2 + Math.round(((columns - 1) * height) / width)
-  const field = () => {
-    const f = smoothField(random, width, height, columns, rows)
-    for (let i = 0; i < f.length; i++) f[i] *= deviation
-    return f
-  }
-  return { u: field(), v: field() }
-}
-
-interface InPlaneMove {
-  readonly angle: number
-  readonly scale: number
-  readonly shift: readonly [number, number]
-  readonly bend: Displacement | null
-}
-
-/** Turns, scales, shifts and bends an image about its centre by bilinear resampling; what comes from outside repeats the edge. */
-function moveInPlane(
+/** Turns, scales and shifts an image about its centre by bilinear resampling; what comes from outside repeats the edge. */
+function turnInPlane(
   image: Image,
   points: Float32Array,
-  { angle, scale, shift, bend }: InPlaneMove
+  { angle, scale, shift }: { angle: number; scale: number; shift: readonly [number, number] }
 ): { image: Image; points: Float32Array } {
   const { width, height, data } = image
   const cx = (width - 1) / 2
   const cy = (height - 1) / 2
-  // Output pixel q shows input pixel p = S·(q − c) + c + shift + bend(q).
+  // Output pixel q shows input pixel p = S·(q − c) + c + shift.
   const c = Math.cos(angle) * scale
   const s = Math.sin(angle) * scale
   const out = new Float32Array(data.length)
-  for (let y = 0, i = 0; y < height; y++) {
+  for (let y = 0; y < height; y++) {
     let px = -c * cx - s * (y - cy) + cx + shift[0]
     let py = -s * cx + c * (y - cy) + cy + shift[1]
-    for (let x = 0; x < width; x++, px += c, py += s, i++) {
-      const qx = Math.max(0, Math.min(bend ? px + bend.u[i] : px, width - 1))
-      const qy = Math.max(0, Math.min(bend ? py + bend.v[i] : py, height - 1))
+    for (let x = 0; x < width; x++, px += c, py += s) {
+      const qx = Math.max(0, Math.min(px, width - 1))
+      const qy = Math.max(0, Math.min(py, height - 1))
       const ix = Math.min(width - 2, Math.floor(qx))
       const iy = Math.min(height - 2, Math.floor(qy))
       const fx = qx - ix
       const o = iy * width + ix
       const a = data[o] + fx * (data[o + 1] - data[o])
       const b = data[o + width] + fx * (data[o + width + 1] - data[o + width])
-      out[i] = a + (qy - iy) * (b - a)
+      out[y * width + x] = a + (qy - iy) * (b - a)
     }
   }
   const moved = new Float32Array(points.length)
   const n = 1 / (scale * scale)
   for (let i = 0; i < points.length; i += 2) {
-    const back = ([du, dv]: readonly [number, number]): [number, number] => {
-      const dx = points[i] - cx - shift[0] - du
-      const dy = points[i + 1] - cy - shift[1] - dv
-      return [(c * dx + s * dy) * n + cx, (-s * dx + c * dy) * n + cy]
-    }
-    let q = back([0, 0])
-    // The displacement varies by far less than a pixel a pixel: each round brings q ten times nearer, or more.
-    for (let round = 0; bend && Number.isFinite(q[0]) && round < BEND_ROUNDS; round++)
-      q = back([at(bend.u, width, height, q), at(bend.v, width, height, q)])
-    moved.set(q, i)
+    const dx = points[i] - cx - shift[0]
+    const dy = points[i + 1] - cy - shift[1]
+    moved[i] = (c * dx + s * dy) * n + cx
+    moved[i + 1] = (-s * dx + c * dy) * n + cy
   }
   return { image: { width, height, data: out }, points: moved }
-}
-
-const BEND_ROUNDS = 5
-
-/** Bilinear; outside, the edge is repeated. */
-function at(field: Float32Array, width: number, height: number, [u, v]: readonly [number, number]): number {
-  const x = Math.max(0, Math.min(u, width - 1))
-  const y = Math.max(0, Math.min(v, height - 1))
-  const ix = Math.min(width - 2, Math.floor(x))
-  const iy = Math.min(height - 2, Math.floor(y))
-  const o = iy * width + ix
-  const a = field[o] + (x - ix) * (field[o + 1] - field[o])
-  const b = field[o + width] + (x - ix) * (field[o + width + 1] - field[o + width])
-  return a + (y - iy) * (b - a)
 }

@@ -17,8 +17,6 @@ export interface BatchOptions {
   readonly augment: number
   /** In-plane moves of the images, against the full range; default 1. */
   readonly inPlane?: number
-  /** Largest standard deviation of a bend of the images in their plane, pixels; default 0. */
-  readonly bend?: number
   /** Share of the images under adverse conditions, and whether the others have photon noise; see `augmentView`. */
   readonly adverse?: number
   readonly photonNoise?: boolean
@@ -74,7 +72,6 @@ export function createBatchMaker(source: ViewSource, options: BatchOptions): () 
       const { image, points } = augmentView(view, random, {
         strength: options.augment,
         inPlane: options.inPlane,
-        bend: options.bend,
         adverse: options.adverse,
         photonNoise: options.photonNoise
       })

@@ -131,8 +131,7 @@ export function trainingPhantom(seed: number, spacing: number): PhantomLayers {
     modeLimit: 2.5,
     wide: true,
     cutChance: 0.35,
-    localWeights: 0.7,
-    bendMm: 1.5,
+    bendMm: 1.9,
     hardwareChance: 0.12,
     softSpacing: 4
   })
