@@ -166,6 +166,8 @@ describe('from one annotated CT to a network', () => {
     })
     const network = loadWeights(await readFile(weights))
     expect(network.landmarkNames).toEqual(POINTS.map((_, i) => `point ${i + 1}`))
+    // Muon learns soonest from nothing; from given weights it is AdamW that keeps what they know.
+    expect(network.provenance.optimiser).toBe('adam')
     const { name, mirror, prior } = networkAnatomy(network)
     expect(name).toBe('knobbed bone')
     expect(mirror).toBeNull()

@@ -84,6 +84,7 @@ describe('the grid of the paper', () => {
   it('of 12 patients takes the steps that the paper took', () => {
     expect(gridViews(TRAINING_GRID).length).toBe(3456)
     expect(epochSteps(12, RECIPES.paper.epochs ?? 0, RECIPES.paper.batchSize)).toBe(12 * 3456 * 4)
+    expect([RECIPES.paper.optimiser, RECIPES.raypose.optimiser]).toEqual(['adam', 'muon'])
   })
 })
 
