@@ -5,7 +5,6 @@ import { rigid } from '../geometry/rigid.js'
 import { DEGREE } from '../geometry/rotation.js'
 import type { Detection } from './back-projection.js'
 import { PELVIS_DETECTION_NOISE } from './detection-noise.js'
-import { localisedPrior, type ScatteredPrior } from './localised-prior.js'
 import {
   advance,
   costOf,
@@ -87,11 +86,8 @@ export function fitShapeAndPose(
 /** A detection of {@link refineDetections} is as sure as it is likely to be this near the truth, mm. */
 const NEAR_MM = 5
 
-/** Worked out once for each prior: it takes longer than a fit. */
-const localised = new WeakMap<ShapePrior, ScatteredPrior>()
-
 /**
- * The detections of a view put right by each other: where {@link fitShapeAndPose} has the landmarks by the prior {@link localisedPrior}, as confidence the probability that a
+ * The detections of a view put right by each other: where {@link fitShapeAndPose} has the landmarks, as confidence the probability that a
  * landmark is within 5 mm of there, and 0 where it is outside the image. As they were where too few were found for a fit.
  * @throws ArgumentError as {@link fitShapeAndPose}
  */
@@ -101,13 +97,7 @@ export function refineDetections(
   detector: Detector,
   options: Partial<ShapePoseOptions> = {}
 ): readonly Detection[] {
-  let local = localised.get(prior)
-  if (!local) {
-    local = localisedPrior(prior)
-    localised.set(prior, local)
-  }
-  const { scatterMm } = local
-  const fit = fitShapeAndPose(local.prior, detections, detector, { scatterMm, ...options })
+  const fit = fitShapeAndPose(prior, detections, detector, options)
   if (!fit) return detections
   return fit.landmarks.map(({ u, v, sigmaMm }) => ({
     u,
