@@ -1,5 +1,5 @@
 // Trains variants of the network on the same phantoms' views and prints what each is worth, as a markdown table.
-//   npm run build && node tools/architecture-search.mjs [--images 12000] [--out runs/architectures.ndjson] [--only NAME]… (names have commas)
+//   npm run build && node tools/architecture-search.mjs [--images 12000] [--optimiser muon|adam] [--out runs/architectures.ndjson] [--only NAME]… (names have commas)
 // One line of JSON per finished variant is added to the file; a variant that is there already is not trained again.
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -14,7 +14,8 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     batch: { type: 'string', default: '8' },
     threads: { type: 'string', default: '2' },
-    seed: { type: 'string', default: '1' }
+    seed: { type: 'string', default: '1' },
+    optimiser: { type: 'string', default: 'muon' }
   }
 })
 const [images, batchSize, threads, seed] = [values.images, values.batch, values.threads, values.seed].map(
@@ -25,14 +26,16 @@ const scaled = factor => ({
   channels: [32, 48, 96, 128].map(c => c * factor),
   decoder: [96, 64].map(c => c * factor)
 })
-const compact = options => ({ spec: compactSpec(23, options), optimiser: 'muon', learningRate: 2e-3 })
-const adam = ({ spec, learningRate }) => ({ spec, optimiser: 'adam', learningRate })
+const compact = options => ({
+  spec: compactSpec(23, options),
+  optimiser: values.optimiser,
+  learningRate: 2e-3
+})
 // Six stages without normalisation bear less.
 const machine = width => ({ spec: cpmSpec(23, { width }), optimiser: 'adam', learningRate: 5e-4 })
 
 const VARIANTS = {
   default: compact({}),
-  'default, AdamW': adam(compact({})),
   'width × 1/2': compact(scaled(0.5)),
   'width × 3/4': compact(scaled(0.75)),
   'width × 3/2': compact(scaled(1.5)),
@@ -47,6 +50,10 @@ const VARIANTS = {
   'pose machine, width 1/4': machine(0.25)
 }
 
+if (!['muon', 'adam'].includes(values.optimiser)) {
+  console.error(`No optimiser "${values.optimiser}"; there are muon and adam`)
+  process.exit(2)
+}
 const wanted = values.only ?? Object.keys(VARIANTS)
 for (const name of wanted)
   if (!(name in VARIANTS)) {
