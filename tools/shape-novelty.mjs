@@ -2,57 +2,25 @@
 //   npm run build && node tools/shape-novelty.mjs ATLAS [patient to leave out …]
 // Modes from all other patients by themselves with a smooth isotropic displacement, and modes whose weights vary from place to place. Printed: the
 // mean log-likelihood a point (higher is better; differences count), and how far a landmark is from where all others, given exactly, foretell it.
-import { absoluteOrientation, applyRigid, distance, solveSpd } from '@raypose/core'
-import { readAtlas } from '@raypose/pipeline'
+import { distance, solveSpd } from '@raypose/core'
+import { principalComponents, readAtlas, surfaceModel } from '@raypose/pipeline'
 
-/** Points of each bone beside the landmarks, evenly by index. */
-const POINTS = 60
+/** Vertices beside the landmarks, evenly by index over all bones. */
+const VERTICES = 180
 const MODES = 16
 
 const [folder = '../shared/pelvis-atlas', ...leaveOut] = process.argv.slice(2)
-const atlas = await readAtlas(folder)
-const patients = atlas.patients.map((_, p) => p).filter(p => !leaveOut.includes(atlas.patients[p]))
-const vertex = (bone, p, i) => [...atlas.bones.get(bone).vertices[p].subarray(3 * i, 3 * i + 3)]
+const { patients, landmarks } = surfaceModel(await readAtlas(folder), leaveOut)
+const vertex = (shape, i) => [...shape.subarray(3 * i, 3 * i + 3)]
 const mean = points => [0, 1, 2].map(a => points.reduce((s, q) => s + q[a], 0) / points.length)
-const raw = patients.map(p => [
-  ...atlas.landmarks.map(l => mean(l.meanOf.map(m => vertex(m.bone, p, m.vertex)))),
-  ...[...atlas.bones].flatMap(([bone, { vertices }]) => {
-    const count = vertices[p].length / 3
-    return Array.from({ length: POINTS }, (_, k) => vertex(bone, p, Math.floor(((k + 0.5) * count) / POINTS)))
-  })
-])
-const averaged = shapes => shapes[0].map((_, i) => mean(shapes.map(s => s[i])))
-let shapes = raw
-for (let round = 0; round < 8; round++) {
-  const target = round === 0 ? raw[0] : averaged(shapes)
-  shapes = raw.map(s => {
-    const motion = absoluteOrientation(s, target)
-    return s.map(q => applyRigid(motion, q))
-  })
-}
-const landmarks = atlas.landmarks.length
-
-/** The first modes of shapes, each of one standard deviation: rows of numbers. */
-function modesOf(rows, count) {
-  const n = rows.length
-  let left = rows.map(r => Float64Array.from(r))
-  const modes = []
-  // Power iteration with deflation: n is small, and only the sum of outer products counts.
-  for (let m = 0; m < Math.min(count, n - 1); m++) {
-    let u = Float64Array.from({ length: n }, (_, i) => Math.sin(1 + i + m))
-    let v = null
-    for (let k = 0; k < 200; k++) {
-      v = new Float64Array(rows[0].length)
-      left.forEach((r, i) => r.forEach((x, j) => (v[j] += u[i] * x)))
-      const length = Math.hypot(...v)
-      v = v.map(x => x / length)
-      u = Float64Array.from(left, r => r.reduce((s, x, j) => s + x * v[j], 0))
-    }
-    modes.push(v.map(x => (x * Math.hypot(...u)) / Math.sqrt(n - 1)))
-    left = left.map((r, i) => r.map((x, j) => x - u[i] * v[j]))
-  }
-  return modes
-}
+/** Landmarks first, then vertices: points of each patient, aligned rigidly. */
+const shapes = patients.map(({ shape }) => {
+  const count = shape.length / 3
+  return [
+    ...landmarks.map(l => mean(l.vertices.map(i => vertex(shape, i)))),
+    ...Array.from({ length: VERTICES }, (_, k) => vertex(shape, Math.floor(((k + 0.5) * count) / VERTICES)))
+  ]
+})
 
 /** Lower Cholesky factor, row by row. */
 function cholesky(a, n) {
@@ -84,18 +52,15 @@ function judge({ fading, smooth, alone }) {
   let likelihood = 0
   const foretold = []
   shapes.forEach((own, p) => {
-    const others = shapes.filter((_, i) => i !== p)
-    const middle = averaged(others)
-    const modes = modesOf(
-      others.map(s => s.flatMap((q, i) => q.map((x, a) => x - middle[i][a]))),
-      MODES
-    )
+    const others = shapes.filter((_, i) => i !== p).map(s => s.flat())
+    const { mean: middle, modes } = principalComponents(others, MODES)
+    const place = i => [middle[3 * i], middle[3 * i + 1], middle[3 * i + 2]]
     const covariance = points => {
       const n = 3 * points
       const c = new Float64Array(n * n)
       for (let i = 0; i < points; i++)
         for (let j = 0; j <= i; j++) {
-          const d = distance(middle[i], middle[j])
+          const d = distance(place(i), place(j))
           const kept = fading(d)
           const s = smooth[0] ** 2 * Math.exp(-0.5 * (d / smooth[1]) ** 2) + (i === j ? alone ** 2 : 0)
           for (let a = 0; a < 3; a++)
@@ -109,11 +74,11 @@ function judge({ fading, smooth, alone }) {
         }
       return c
     }
-    const residual = own.flatMap((q, i) => q.map((x, a) => x - middle[i][a]))
+    const residual = own.flat().map((x, i) => x - middle[i])
     likelihood += logLikelihood(covariance(own.length), residual, residual.length) / own.length
     // Of a normal distribution, (P·r)ₖ = Pₖₖ·(rₖ − E[rₖ | others]) with P the inverse covariance, landmark by landmark.
-    const n = 3 * landmarks
-    const c = covariance(landmarks)
+    const n = 3 * landmarks.length
+    const c = covariance(landmarks.length)
     const columns = Array.from({ length: n }, (_, k) =>
       solveSpd(
         c,
@@ -122,7 +87,7 @@ function judge({ fading, smooth, alone }) {
       )
     )
     const pr = solveSpd(c, Float64Array.from(residual.slice(0, n)), n)
-    for (let k = 0; k < landmarks; k++) {
+    for (let k = 0; k < landmarks.length; k++) {
       const block = Float64Array.from(
         { length: 9 },
         (_, i) => columns[3 * k + (i % 3)][3 * k + Math.floor(i / 3)]
@@ -141,6 +106,11 @@ function judge({ fading, smooth, alone }) {
 const gauss = range => d => Math.exp(-0.5 * (d / range) ** 2)
 const whole = () => 1
 const MODELS = {
+  '2 mm of each point alone (as the fit of shape and pose has it)': {
+    fading: whole,
+    smooth: [0, 1],
+    alone: 2
+  },
   'modes; 1.9 mm smooth over 40 mm': { fading: whole, smooth: [1.9, 40], alone: 1 },
   'modes; 2.5 mm smooth over 25 mm': { fading: whole, smooth: [2.5, 25], alone: 0.7 },
   'and half their covariance again that fades over 60 mm; 1.5 mm over 30 mm': {

@@ -114,6 +114,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     augment: 1,
     adverse: 0.25,
     ...recipe,
+    // Muon's steps, of one size in every direction, lose what given weights know (docs/training.md).
     ...(options.initial ? { optimiser: 'adam' as const } : {}),
     ...defined(options)
   }

@@ -11,7 +11,7 @@ export interface ParameterDeclaration {
   readonly name: string
   readonly shape: readonly number[]
   readonly initial: Initial
-  /** Whether it belongs to a layer that gives what the network says, which optimisers treat apart. */
+  /** Whether its layer gives the landmarks: not Muon's to train, and learnt anew for another anatomy. */
   readonly head: boolean
 }
 
@@ -23,7 +23,7 @@ export interface LayerOptions extends ConvolutionOptions {
   readonly gain?: number
   readonly bias?: number
   readonly normalisation?: Normalisation
-  /** Whether the layer gives what the network says; default false. */
+  /** Whether the layer gives the landmarks; default false. */
   readonly head?: boolean
 }
 

@@ -49,12 +49,12 @@ export function orthogonalised(x: Tensor): Tensor {
   const wide = rows <= columns
   const n = Math.min(rows, columns)
   let gram = wide ? matmul(unit, unit, true) : matmul(swapLast(unit), unit)
-  const linear = new Float32Array(n * n)
-  for (let i = 0; i < n; i++) linear[i * n + i] = A
-  const identity = graph.constant([n, n], linear)
+  const diagonal = new Float32Array(n * n)
+  for (let i = 0; i < n; i++) diagonal[i * n + i] = A
+  const linear = graph.constant([n, n], diagonal)
   let factor: Tensor | null = null
   for (let round = 0; round < ROUNDS; round++) {
-    const p = add(add(identity, scale(gram, B)), scale(matmul(gram, gram), C))
+    const p = add(add(linear, scale(gram, B)), scale(matmul(gram, gram), C))
     factor = factor ? matmul(p, factor) : p
     // Symmetric matrices that commute: p·gram·p is the Gram matrix of what the round makes.
     if (round < ROUNDS - 1) gram = matmul(matmul(p, gram), p)

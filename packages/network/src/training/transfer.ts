@@ -3,9 +3,6 @@ import { parameterLayout } from '../architectures/network.js'
 import type { NetworkSpec } from '../architectures/spec.js'
 import { randomParameters } from './initialise.js'
 
-/** The layers of the compact network that have an output for each landmark. */
-const LANDMARK_LAYERS = /^(maps|absent)\b/
-
 /**
  * Parameters for a network from those of another one that lies within it: layers of the same name are taken over, also where the new
  * one has more outputs (more landmarks: the old ones come first), and what is new starts as in a new network. Residual blocks
@@ -22,8 +19,8 @@ export function transferParameters(
 ): Float32Array {
   const values = randomParameters(to, seed)
   const places = new Map(parameterLayout(to).entries.map(e => [e.name, e]))
-  for (const { name, shape, offset, size } of parameterLayout(from.spec).entries) {
-    if (landmarks === 'new' && LANDMARK_LAYERS.test(name)) continue
+  for (const { name, shape, offset, size, head } of parameterLayout(from.spec).entries) {
+    if (landmarks === 'new' && head) continue
     const place = places.get(name)
     const fits =
       place !== undefined &&

@@ -10,6 +10,7 @@ import {
   productGraph,
   randomParameters
 } from '@raypose/network'
+import { RECIPES } from '../training/recipes.js'
 import { median } from './figures.js'
 
 /** The training step on so many threads, and what the machine's matrix product reaches between the steps. */
@@ -58,7 +59,8 @@ export async function measureStep(
     encodeTargets(spec, points.flat(), 5, targets, b * perImage)
   }
   const runtime = await nodeRuntime()
-  const trainer = await createTrainer({ spec, batchSize, threads, optimiser: 'muon' })
+  const { optimiser } = RECIPES.raypose
+  const trainer = await createTrainer({ spec, batchSize, threads, optimiser })
   const session = await runtime.createSession(productGraph(PRODUCT_SIZE), { threads })
   const [a, b] = [1, 2].map(() => runtime.tensor(normals(PRODUCT_SIZE ** 2), [PRODUCT_SIZE, PRODUCT_SIZE]))
   const step = () => seconds(() => trainer.train(images, targets, { lr: 1e-4 }))

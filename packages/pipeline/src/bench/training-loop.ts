@@ -1,5 +1,6 @@
 import { PAPER_DETECTOR } from '@raypose/core'
 import type { NetworkSpec } from '@raypose/network'
+import { RECIPES } from '../training/recipes.js'
 import { trainNetwork } from '../training/train-network.js'
 
 /** A real training on phantoms, rendering beside it, as shares of the time from its first step to its last. */
@@ -57,7 +58,7 @@ export async function measureLoop(
     },
     steps: steps + 1,
     threads,
-    optimiser: 'muon',
+    optimiser: RECIPES.raypose.optimiser,
     learningRate: 1e-3,
     warmUp: 10,
     seed: 1,

@@ -12,6 +12,7 @@ export interface TrainOptions {
   readonly threads: number
   /** Execution provider of the runtime: 'cpu' (the default) or 'webgpu'. */
   readonly provider?: string
+  /** `muon` learns soonest from random weights, `adam` keeps what given ones know. */
   readonly optimiser: Optimiser
   /** Peak learning rate; it rises over `warmUp` steps and falls along a cosine to nothing at the end. */
   readonly learningRate: number
