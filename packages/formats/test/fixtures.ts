@@ -11,6 +11,7 @@ import {
   type Vec3,
   type Volume
 } from '@raypose/core'
+import { expect } from 'vitest'
 import type { NamedBytes } from '../src/index.js'
 
 /** A small CT without any symmetry, of fractional spacing, off-centre. */
@@ -101,4 +102,17 @@ export async function thrown(work: () => unknown): Promise<Error & { hint?: stri
     return error as Error
   }
   throw new Error('nothing was thrown')
+}
+
+/** Expects an error of a kind, with what it says and the way out that it names. */
+export async function expectError(
+  work: () => unknown,
+  kind: abstract new (...args: never[]) => Error,
+  message: RegExp,
+  hint: RegExp
+): Promise<void> {
+  const error = await thrown(work)
+  expect(error).toBeInstanceOf(kind)
+  expect(error.message).toMatch(message)
+  expect(error.hint).toMatch(hint)
 }

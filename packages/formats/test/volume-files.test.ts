@@ -6,14 +6,11 @@ import {
   readNifti,
   readNrrd,
   readNrrdImage,
-  readVolumeBytes,
-  writeDicomCtSlices,
   writeMha,
   writeNifti,
-  writeNrrd,
   writeNrrdImage
 } from '../src/index.js'
-import { asymmetricVolume, thrown } from './fixtures.js'
+import { asymmetricVolume, expectError } from './fixtures.js'
 
 const volume = asymmetricVolume()
 const text = (s: string) => new TextEncoder().encode(s)
@@ -22,13 +19,6 @@ const join = (...parts: (string | Uint8Array | ArrayBuffer)[]) => {
     typeof p === 'string' ? text(p) : p instanceof ArrayBuffer ? new Uint8Array(p) : p
   )
   return Uint8Array.from(bytes.flatMap(b => [...b]))
-}
-
-async function expectError(work: () => unknown, kind: typeof FileFormatError, message: RegExp, hint: RegExp) {
-  const error = await thrown(work)
-  expect(error).toBeInstanceOf(kind)
-  expect(error.message).toMatch(message)
-  expect(error.hint).toMatch(hint)
 }
 
 /** A NIfTI header field changed. */
@@ -364,45 +354,5 @@ describe('MetaImage', () => {
     const bytes = writeMha(volume, { compress: true })
     bytes[bytes.length - 2] ^= 1
     await expectError(() => readMha(bytes), FileFormatError, /check sum/, /export it again/)
-  })
-})
-
-describe('any volume file', () => {
-  it('is known by its content, not its name', async () => {
-    const files = [
-      writeNifti(volume),
-      writeNifti(volume, { gzip: true }),
-      writeNrrd(volume),
-      writeMha(volume)
-    ]
-    const formats = await Promise.all(files.map(async b => (await readVolumeBytes('ct.dat', b)).format))
-    expect(formats).toEqual(['nifti', 'nifti', 'nrrd', 'mha'])
-  })
-  it('says what else to give', async () => {
-    await expectError(
-      () => readVolumeBytes('ct.txt', text('hello world')),
-      FileFormatError,
-      /ct\.txt is not a volume/,
-      /\.nii\.gz/
-    )
-    await expectError(
-      () => readVolumeBytes('none', new Uint8Array()),
-      FileFormatError,
-      /none/,
-      /folder of DICOM/
-    )
-    const [slice] = writeDicomCtSlices(volume)
-    await expectError(
-      () => readVolumeBytes('1.dcm', slice.bytes),
-      FileFormatError,
-      /single DICOM image/,
-      /folder that holds the whole/
-    )
-  })
-  it('NaN is refused by its place', async () => {
-    const data = Float32Array.from(volume.data)
-    data[7 * 5 * 2 + 7 * 3 + 4] = Number.NaN
-    for (const bytes of [writeNrrd({ ...volume, data }), writeMha({ ...volume, data })])
-      await expectError(() => readVolumeBytes('x', bytes), VolumeError, /voxel 4, 3, 2/, /Replace NaN/)
   })
 })

@@ -6,7 +6,6 @@ import {
   geometryToJson,
   PAPER_DETECTOR,
   poseFromView,
-  type RayposeError,
   viewFromPose,
   XrayError
 } from '@raypose/core'
@@ -29,7 +28,7 @@ import {
   xrayFromDicom
 } from '../src/index.js'
 import { edited } from './dicom-edit.js'
-import { asymmetricVolume, convert, hasCommand, thrown } from './fixtures.js'
+import { asymmetricVolume, convert, expectError, hasCommand, thrown } from './fixtures.js'
 
 const detector = { sdd: 1020, pixel: [0.4, 0.3], size: [12, 9], principalPoint: [5.5, 4] } as const
 const image = {
@@ -46,18 +45,6 @@ const xa = {
 }
 
 const largest = (a: Float32Array, b: Float32Array) => Math.max(...a.map((x, i) => Math.abs(x - b[i])))
-
-async function expectError(
-  work: () => unknown,
-  kind: new (...a: never[]) => RayposeError,
-  message: RegExp,
-  hint: RegExp
-) {
-  const error = await thrown(work)
-  expect(error).toBeInstanceOf(kind)
-  expect(error.message).toMatch(message)
-  expect(error.hint).toMatch(hint)
-}
 
 describe('DICOM X-ray', () => {
   it('written and read: values, geometry, angles', async () => {

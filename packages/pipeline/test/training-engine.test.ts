@@ -242,6 +242,21 @@ describe('a population of several parts', () => {
     const spec = compactSpec(2, { imageWidth: 32, imageHeight: 32 })
     await openRunFolder(out, spec, { seed: 1 })
     await expect(openRunFolder(out, spec, { seed: 2 })).rejects.toThrow(ModelError)
+    const folder = join(root, 'named')
+    const first = {
+      seed: 1,
+      population: [{ phantoms: 4 }],
+      spec: { channels: [8, 16] },
+      long: 'x'.repeat(99)
+    }
+    await openRunFolder(folder, spec, first)
+    // The order of settings does not count.
+    await openRunFolder(folder, spec, Object.fromEntries(Object.entries(first).reverse()))
+    const other = { population: [{ phantoms: 5 }], spec: { channels: [8, 24] }, steps: 3, seed: 1 }
+    await expect(openRunFolder(folder, spec, other)).rejects.toThrow(
+      `other settings: population.0.phantoms 4 there, 5 here; spec.channels.1 16 there, 24 here; long "${'x'.repeat(38)}… there, not set here; steps not set there, 3 here`
+    )
+    await expect(openRunFolder(folder, spec, { ...other, batch: 8 })).rejects.toThrow(/and 1 more$/)
     await writeFile(join(out, 'checkpoint.bin'), 'RPCHKPT1 and no more')
     await expect(openRunFolder(out, spec, { seed: 1 })).rejects.toThrow(/checkpoint\.bin: The checkpoint/)
     await writeFile(join(out, 'config.json'), '{"seed":')

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { ModelError } from '@raypose/core'
 import { type NetworkSpec, readCheckpointNote } from '@raypose/network'
 import { writeFileAtomic, writeJsonAtomic } from '../files/atomic.js'
+import { type Difference, differences } from '../files/differences.js'
 import { readJson } from '../files/read-bytes.js'
 import type { Accuracy } from './validation.js'
 
@@ -50,6 +51,21 @@ export interface RunFolder {
   saveCheckpoint(bytes: Uint8Array): Promise<void>
 }
 
+/** So many differences are named. */
+const NAMED = 4
+
+/** Settings of a run and of what is asked for, as a line says them. */
+function named(others: readonly Difference[]): string {
+  const value = (x: unknown) => {
+    if (x === undefined) return 'not set'
+    const text = JSON.stringify(x)
+    return text.length > 40 ? `${text.slice(0, 39)}…` : text
+  }
+  const shown = others.slice(0, NAMED).map(({ path, a, b }) => `${path} ${value(a)} there, ${value(b)} here`)
+  const more = others.length - shown.length
+  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
+}
+
 /**
  * Opens the folder of a run, a new one or one that was cut short.
  * @param config every setting that the run's course depends on
@@ -61,11 +77,14 @@ export async function openRunFolder(out: string, spec: NetworkSpec, config: obje
   await mkdir(out, { recursive: true })
   const there = await readFile(file, 'utf8').catch(() => null)
   if (there === null) await writeJsonAtomic(file, plain)
-  else if (JSON.stringify(await readJson(file)) !== JSON.stringify(plain))
-    throw new ModelError(
-      `${out} holds a training run with other settings`,
-      'Give another --out folder, or the settings in its config.json.'
-    )
+  else {
+    const others = differences(await readJson(file), plain)
+    if (others.length > 0)
+      throw new ModelError(
+        `${out} holds a training run with other settings: ${named(others)}`,
+        'Give another --out folder, or the settings in its config.json.'
+      )
+  }
   const checkpointFile = join(out, 'checkpoint.bin')
   const checkpoint = await readFile(checkpointFile).catch(() => null)
   const step = checkpoint ? checkpointStep(spec, checkpoint, checkpointFile) : 0
