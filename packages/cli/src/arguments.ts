@@ -1,6 +1,9 @@
 import { ArgumentError, DEGREE, type Vec2, type Vec3 } from '@raypose/core'
 import { Option } from 'commander'
 
+/** What `--ct` takes. */
+export const CT_HELP = 'CT: a folder of DICOM slices, or a .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file'
+
 /** Turns the text of one command-line option into its value. @throws ArgumentError naming the flag and an example. */
 export type Parser<T> = (text: string) => T
 

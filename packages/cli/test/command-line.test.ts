@@ -224,6 +224,29 @@ describe('bad input', () => {
     expect(r.stderr).toContain('raypose drr --help')
   })
 
+  it('refuses an option that would be ignored', async () => {
+    const mixed = await raypose(
+      'evaluate',
+      '--protocol',
+      'paper',
+      '--patients',
+      'p',
+      '--out',
+      'e',
+      '--threads',
+      '2'
+    )
+    expect([mixed.code, mixed.stderr]).toEqual([
+      2,
+      expect.stringContaining('--threads does not go with --protocol')
+    ])
+    const alone = await raypose('evaluate', '--patient', 'p', '--views', '3', '--out', 'e', '--capture-range')
+    expect([alone.code, alone.stderr]).toEqual([
+      2,
+      expect.stringContaining('--capture-range goes with --protocol')
+    ])
+  })
+
   it('leaves no temporary file behind', () => {
     expect(readdirSync(folder).filter(f => f.includes('.part'))).toEqual([])
   })

@@ -28,6 +28,7 @@ import {
 } from '@raypose/pipeline'
 import type { Command } from 'commander'
 import {
+  CT_HELP,
   imageSize,
   oneOf,
   optionWithDefault,
@@ -62,7 +63,7 @@ export function addDrrCommand(program: Command): void {
   const command = program
     .command('drr')
     .description('Render a digitally reconstructed radiograph (DRR) of a CT.')
-    .requiredOption('--ct <path>', 'CT: a folder of DICOM slices, or a .nii, .nii.gz, .nrrd or .mha file')
+    .requiredOption('--ct <path>', CT_HELP)
     .requiredOption(
       '--out <file>',
       'picture to write: .png (16 bits) or .nrrd (line integrals); its geometry goes beside it as .json'

@@ -25,7 +25,10 @@ export interface ProtocolCommandOptions {
 /** Options that go with `--protocol`. */
 export const withProtocolOptions = (command: Command): Command =>
   command
-    .option('--protocol <name>', 'evaluate by a protocol over patients: paper, or a file (docs/protocol.md)')
+    .option(
+      '--protocol <name>',
+      'evaluate by a protocol over patients: paper, legs, l4, or a file (docs/protocol.md)'
+    )
     .option(
       '--patients <folder>',
       'with --protocol: CTs (NAME.nrrd beside NAME.landmarks.json) or prepared patients'
@@ -55,6 +58,41 @@ export const withProtocolOptions = (command: Command): Command =>
       'with --protocol: views at a time (default: as many as there are cores)',
       wholeNumber('--workers', 1, '2')
     )
+
+/** Options of `raypose evaluate` that go with a protocol only, or only without one. */
+const GOES: Readonly<Record<'with' | 'without', readonly string[]>> = {
+  with: [
+    'patients',
+    'prepared',
+    'model',
+    'profile',
+    'methods',
+    'ablate',
+    'captureRange',
+    'import',
+    'export',
+    'compare',
+    'workers'
+  ],
+  without: ['patient', 'landmarks', 'similarity', 'threads']
+}
+
+/** Says which option would be ignored. @throws ArgumentError for one of a protocol without it, or the other way round */
+export function refuseMixed(command: Command, given: { readonly protocol?: string }): void {
+  const byProtocol = given.protocol !== undefined
+  const alien = GOES[byProtocol ? 'without' : 'with']
+  const option = command.options.find(o => {
+    const name = o.attributeName()
+    return alien.includes(name) && given[name as keyof typeof given] !== undefined
+  })
+  if (option)
+    throw new ArgumentError(
+      `${option.long} ${byProtocol ? 'does not go' : 'goes'} with --protocol`,
+      byProtocol
+        ? 'A protocol says itself what is registered and measured (docs/protocol.md).'
+        : 'Add --protocol paper, or leave it out.'
+    )
+}
 
 const listOf = (text: string | undefined) =>
   text

@@ -11,6 +11,7 @@ import {
   evaluateByProtocol,
   PRESET_NAMES,
   type ProtocolCommandOptions,
+  refuseMixed,
   withProtocolOptions
 } from './evaluate-protocol.js'
 
@@ -64,9 +65,12 @@ Examples:
   $ raypose evaluate --protocol paper --patients held-out/ --export views/`
     )
     .action((options: EvaluateCommandOptions) =>
-      runCommand(options, context =>
-        options.protocol === undefined ? evaluate(options, context) : evaluateByProtocol(options, context)
-      )
+      runCommand(options, async context => {
+        refuseMixed(command, options)
+        return options.protocol === undefined
+          ? evaluate(options, context)
+          : evaluateByProtocol(options, context)
+      })
     )
 }
 

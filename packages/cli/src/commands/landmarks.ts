@@ -18,7 +18,7 @@ import {
   writeJsonAtomic
 } from '@raypose/pipeline'
 import type { Command } from 'commander'
-import { vector, wholeNumber } from '../arguments.js'
+import { CT_HELP, vector, wholeNumber } from '../arguments.js'
 import { fixed, millimetres } from '../report/format.js'
 import { drawThumbnail, type ImagePoint } from '../report/overlay.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
@@ -51,7 +51,7 @@ export function addLandmarksCommand(program: Command): void {
     .description(
       'Place landmarks on a bone of a CT that nobody has marked, to teach a network another anatomy.'
     )
-    .requiredOption('--ct <path>', 'CT: a folder of DICOM slices, or a .nii, .nii.gz, .nrrd or .mha file')
+    .requiredOption('--ct <path>', CT_HELP)
     .requiredOption('--anatomy <name>', 'what the bone is called, as "fourth lumbar vertebra"')
     .requiredOption('--from <x,y,z>', 'one corner of a box around the bone, LPS mm', vector('--from'))
     .requiredOption('--to <x,y,z>', 'the opposite corner', vector('--to'))

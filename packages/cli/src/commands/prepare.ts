@@ -10,7 +10,7 @@ import {
   VERSION
 } from '@raypose/pipeline'
 import type { Command } from 'commander'
-import { oneOf, positiveNumber, range, share, vector, wholeNumber } from '../arguments.js'
+import { CT_HELP, oneOf, positiveNumber, range, share, vector, wholeNumber } from '../arguments.js'
 import { duration, fixed, millimetres } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
 import type { CommandResult } from '../terminal/output.js'
@@ -43,7 +43,7 @@ export function addPrepareCommand(program: Command): void {
   const command = program
     .command('prepare')
     .description('Phase 2: prepare a patient from a CT: landmarks in 3D, and a network of its own.')
-    .requiredOption('--ct <path>', 'CT: a folder of DICOM slices, or a .nii, .nii.gz, .nrrd or .mha file')
+    .requiredOption('--ct <path>', CT_HELP)
     .requiredOption('--out <folder>', 'folder for the prepared patient')
     .option('--model <file>', 'general network to start from (default: the one that comes with Raypose)')
     .option(

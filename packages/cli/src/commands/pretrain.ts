@@ -107,7 +107,7 @@ export function addPretrainCommand(program: Command): void {
     .option(
       '--augment <k>',
       'how strongly images are varied, 0 to 1 (default: 1; paper: 0)',
-      positiveNumber('--augment', '0.5')
+      share('--augment', '0.5')
     )
     .option(
       '--adverse <share>',

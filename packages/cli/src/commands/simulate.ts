@@ -32,10 +32,12 @@ import {
   writeFileAtomic,
   writeJsonAtomic
 } from '@raypose/pipeline'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import {
+  CT_HELP,
   imageSize,
   oneOf,
+  optionWithDefault,
   pixelSize,
   positiveNumber,
   type ViewAngles,
@@ -77,22 +79,26 @@ export function addSimulateCommand(program: Command): void {
   const command = program
     .command('simulate')
     .description('Make a realistic X-ray image of a CT, as a C-arm would take it.')
-    .requiredOption('--ct <path>', 'CT: a folder of DICOM slices, or a .nii, .nii.gz, .nrrd or .mha file')
+    .requiredOption('--ct <path>', CT_HELP)
     .requiredOption(
       '--out <file>',
       'image to write: .dcm (DICOM XA) or .png; its geometry goes beside it as .json, what was done to it as .applied.json'
     )
-    .option(
-      '--view <alpha,beta,gamma>',
-      'C-arm angles in degrees: cranial/caudal, roll, left/right',
-      viewAngles('--view'),
-      { alpha: 0, beta: 0, gamma: 0 }
+    .addOption(
+      optionWithDefault(
+        '--view <alpha,beta,gamma>',
+        'C-arm angles in degrees: cranial/caudal, roll, left/right',
+        viewAngles('--view'),
+        '0,0,0'
+      )
     )
-    .option(
-      '--translate <x,y,z>',
-      'offset of the C-arm from the isocentre, mm in LPS',
-      vector('--translate'),
-      [0, 0, 0]
+    .addOption(
+      optionWithDefault(
+        '--translate <x,y,z>',
+        'offset of the C-arm from the isocentre, mm in LPS',
+        vector('--translate'),
+        '0,0,0'
+      )
     )
     .option(
       '--isocenter <x,y,z>',
@@ -109,11 +115,10 @@ export function addSimulateCommand(program: Command): void {
       oneOf('--preset', PRESET_NAMES),
       'c-arm'
     )
-    .option(
-      '--set <key=value...>',
-      'change settings of the preset, listed below',
-      (text: string, all: string[]) => [...all, text],
-      []
+    .addOption(
+      new Option('--set <key=value...>', 'change settings of the preset, listed below')
+        .argParser((text: string, all: readonly string[]) => [...all, text])
+        .default([], 'none')
     )
     .option(
       '--instruments <file>',
@@ -133,8 +138,22 @@ export function addSimulateCommand(program: Command): void {
       positiveNumber('--source-to-isocenter', '700'),
       PAPER_SOURCE_TO_ISOCENTER
     )
-    .option('--pixel <mm>', 'pixel size, one number or columns,rows', pixelSize('--pixel'), [...d.pixel])
-    .option('--size <columns x rows>', 'size of the picture in pixels', imageSize('--size'), [...d.size])
+    .addOption(
+      optionWithDefault(
+        '--pixel <mm>',
+        'pixel size, one number or columns,rows',
+        pixelSize('--pixel'),
+        d.pixel.join(',')
+      )
+    )
+    .addOption(
+      optionWithDefault(
+        '--size <columns x rows>',
+        'size of the picture in pixels',
+        imageSize('--size'),
+        d.size.join('x')
+      )
+    )
   withCommonOptions(command)
     .addHelpText(
       'after',

@@ -25,7 +25,7 @@ export const geometryToJson = (d: Detector, cameraFromLps?: Mat4): GeometryJson 
 const KEYS = ['sddMm', 'pixelMm', 'size', 'principalPoint', 'cameraFromLps'] as const
 
 const HINT =
-  'See "Files" in the documentation: {"sddMm", "pixelMm": [du, dv], "size": [W, H], "principalPoint": [cu, cv], "cameraFromLps": [16 numbers]}.'
+  'A geometry file has "sddMm", "pixelMm": [du, dv], "size": [W, H], "principalPoint": [cu, cv] and, where the pose is known, "cameraFromLps": [16 numbers].'
 
 /** What of a camera a geometry JSON says; all else has to come from elsewhere. */
 export type GeometryParts = Partial<Detector> & { readonly cameraFromLps?: Mat4 }
