@@ -171,7 +171,11 @@ describe('a patient that is none', () => {
     const altered = Buffer.from(ct)
     altered[altered.length - 5] ^= 8
     await writeFile(at('patient', 'ct.nrrd'), altered)
+    // Another registration's results, which must not be taken for this one's.
+    await mkdir(at('out', '2'), { recursive: true })
+    for (const old of [at('out', 'result.json'), at('out', '2', 'result.json')]) await writeFile(old, '{}')
     await refuses('bundle', /ct\.nrrd was changed/, ...attempt)
+    expect((await readdir(at('out'), { recursive: true })).filter(f => f.endsWith('result.json'))).toEqual([])
     await writeFile(at('patient', 'ct.nrrd'), ct)
     await writeFile(
       at('patient', 'manifest.json'),

@@ -135,6 +135,8 @@ export function aRegistration(): RegistrationJson {
     },
     geometry: geometryToJson(PAPER_DETECTOR, pose(12)),
     initialCameraFromLps: Array.from(pose(13)),
+    cameraFromCt: Array.from(pose(12)),
+    lpsFromCt: [1, 0, 0, 0, 1, 0, 0, 0, 1],
     view: { alphaDeg: 0, betaDeg: 0, gammaDeg: 12, translationMm: [0, 0, 0] },
     landmarks: [
       { name: 'ischial spine R', u: 100.25, v: 80.5, confidence: 0.93, residualMm: 1.46, inlier: true },

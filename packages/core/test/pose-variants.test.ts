@@ -73,6 +73,20 @@ describe('the belief in a depth', () => {
     expect(depthUnder(20)).toBeLessThan(30)
   })
 
+  it('is given up where it is far off, if it has a scale', () => {
+    const c = createCorrespondences(few, seen(few, truth), PAPER_DETECTOR)
+    const offUnder = (off: number, scale?: number) => {
+      const prior = { point: centre, depth: depth + off, sigma: 40, scale }
+      return Math.abs(
+        applyRigid(refinePose(c, truth, { depthPrior: prior }).cameraFromLps, centre)[2] - depth
+      )
+    }
+    // Near by both are alike; a placeholder half a metre off pulls hard, or hardly.
+    expect(offUnder(20, 80) / offUnder(20)).toBeGreaterThan(0.9)
+    expect(offUnder(500, 80)).toBeLessThan(offUnder(100))
+    expect(offUnder(500)).toBeGreaterThan(3 * offUnder(500, 80))
+  })
+
   it('makes poses from noisy detections more exact when it is true', () => {
     const random = createRandom(10)
     let [without, withPrior] = [0, 0]

@@ -91,6 +91,16 @@ describe('DICOM X-ray', () => {
     const off = mirrorXray({ ...read, detector: { ...detector, principalPoint: [2, 3] } })
     expect(off.detector.principalPoint).toEqual([9, 3])
   })
+  it('knows the distance to the patient from fluoroscopy and angiography alone', async () => {
+    for (const [modality, expected] of [
+      ['RF', 650],
+      ['DX', null],
+      ['CR', null]
+    ] as const) {
+      const bytes = edited(xa, { '00080060': ['CS', modality] }).bytes
+      expect((await readXrayBytes('x.dcm', bytes)).sourceToPatient, modality).toBe(expected)
+    }
+  })
   it('takes the next best pixel size, and says so', async () => {
     const without = { '00181164': null }
     const element = await readXrayBytes(

@@ -69,6 +69,10 @@ export interface RegistrationJson {
   /** Final pose and detector, as in the geometry contract. */
   readonly geometry: GeometryJson
   readonly initialCameraFromLps: readonly number[]
+  /** The final pose for coordinates as the CT's file has them: `geometry.cameraFromLps · lpsFromCt`. */
+  readonly cameraFromCt: readonly number[]
+  /** Rotation from the CT file's coordinates to the patient's, 3×3 row-major: the identity, but where the file has the patient turned. */
+  readonly lpsFromCt: readonly number[]
   /** The C-arm angles about the patient's isocentre, degrees, and the offset, mm. */
   readonly view: {
     readonly alphaDeg: number

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { alongTheBeam } from '../src/register/assessment/along-the-beam.js'
+import { plausibleSourceToPatient } from '../src/register/source-to-patient.js'
 
 const C_ARM = { sourceToDetector: 1000, sourceToPatient: 700 }
 
@@ -32,5 +33,11 @@ describe('a pose along the beam', () => {
   it('is not held against a placeholder', () => {
     for (const sourceToPatient of [1200, 70, 0, 1000])
       expect(alongTheBeam(600, { sourceToDetector: 1000, sourceToPatient }).doubts).toEqual([])
+  })
+
+  it('is not begun from one either', () => {
+    for (const told of [1200, 1000, 970, 70, 0, null, undefined, Number.NaN])
+      expect(plausibleSourceToPatient(told, 1000)).toBeUndefined()
+    expect(plausibleSourceToPatient(700, 1000)).toBe(700)
   })
 })

@@ -114,7 +114,8 @@ async function track(o: TrackCommandOptions, { signal, progress }: CommandContex
           f.expectedTreMm === null ? '' : millimetres(f.expectedTreMm, 2),
           fixed(f.seconds, 2)
         ])
-      )
+      ),
+      ...result.notes.map(n => `Note: ${n}`)
     ].join('\n'),
     json: { ...result, out: o.out },
     exitCode: frames.some(f => f.cameraFromLps) ? 0 : EXIT.rejected

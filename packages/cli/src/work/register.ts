@@ -1,3 +1,4 @@
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   createRegistrar,
@@ -34,11 +35,12 @@ export interface RegisteredXray {
 
 /**
  * Registers one X-ray, or several together, and writes {@link FILES} for each: into the folder itself, or into its folders 1, 2 … The
- * result comes last, so a folder that has one is whole.
+ * result comes last, and an earlier one goes first, so a folder that has one is whole.
  * @throws ArgumentError for another number of geometries than X-rays, or a picture that is given twice
  */
 export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[]> {
   const { onProgress, signal } = w
+  await removeResults(w.out)
   // The X-rays first: they are what is most often wrong, and quick to read.
   const read = await readXrays(w)
   await ensureWritableFolder(w.out)
@@ -89,6 +91,14 @@ export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[
   } finally {
     await registrar.dispose()
   }
+}
+
+/** An earlier registration's results: whatever happens now, nobody shall take them for this one's. */
+async function removeResults(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  const folders = [folder, ...names.filter(n => /^[1-9]\d*$/.test(n)).map(n => join(folder, n))]
+  // What cannot be removed cannot be written either, which is said then.
+  await Promise.all(folders.map(f => rm(join(f, FILES.result), { force: true }).catch(() => {})))
 }
 
 /** What became of roughly known geometry. */

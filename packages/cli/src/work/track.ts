@@ -17,6 +17,7 @@ import {
   type RegistrarOptions,
   readXraySequence,
   type TrackedFrame,
+  turnedNote,
   VERSION,
   writeFileAtomic,
   writeJsonAtomic,
@@ -59,6 +60,9 @@ export interface TrackJson {
   readonly format: 'raypose-track'
   readonly version: string
   readonly geometry: ReturnType<typeof geometryToJson> | null
+  /** Rotation from the CT file's coordinates to the patient's, 3×3 row-major. */
+  readonly lpsFromCt: readonly number[]
+  readonly notes: readonly string[]
   readonly frames: readonly FrameJson[]
   /** Why the work ended before the last frame; null where it did not. */
   readonly stopped: string | null
@@ -149,6 +153,8 @@ export async function trackToFolder(w: TrackWork): Promise<TrackJson> {
       format: 'raypose-track',
       version: VERSION,
       geometry: shown[0] ? geometryToJson(shown[0].detector, shown[0].cameraFromLps!) : null,
+      lpsFromCt: Array.from(patient.lpsFromCt),
+      notes: [turnedNote(patient.lpsFromCt)].filter(n => n !== null),
       frames,
       stopped,
       framesPerSecond: quick.length > 0 ? quick.length / quick.reduce((s, f) => s + f.seconds, 0) : null,

@@ -12,6 +12,8 @@ export interface DepthPrior {
   readonly sigma: number
   /** Noise of detections of weight 1, mm on the detector: against it the belief is weighed. Default 3. */
   readonly noise?: number
+  /** From about where on it is rather disbelieved: scale of its Cauchy loss, mm. Default Infinity: a quadratic one. */
+  readonly scale?: number
 }
 
 /** A {@link DepthPrior} as one more residual, mm, of a pose that turns about `centre`. */
@@ -21,13 +23,18 @@ export interface PriorTerm {
   readonly depth: number
   readonly weight: number
   readonly noise: number
+  readonly scale: number
 }
 
-export const priorTerm = ({ point, depth, sigma, noise = 3 }: DepthPrior, centre: Vec3): PriorTerm => ({
+export const priorTerm = (
+  { point, depth, sigma, noise = 3, scale = Number.POSITIVE_INFINITY }: DepthPrior,
+  centre: Vec3
+): PriorTerm => ({
   arm: sub(point, centre),
   depth,
   weight: (noise / sigma) ** 2,
-  noise
+  noise,
+  scale
 })
 
 /** Residual (mm) and its derivatives by the six unknowns of {@link reprojectionJacobian}. */

@@ -38,9 +38,9 @@ export function poseCovariance(
   }
   const variance = psi2 / Math.max(2 * n - 6, 1) / (slope / weightSum) ** 2
   if (prior) {
-    const { slope } = priorResidual(prior, r, t)
+    const { value, slope } = priorResidual(prior, r, t)
     // The belief has an absolute size, the detections' weights have not: their noise as found sets the two against each other.
-    const w = (prior.weight * variance) / prior.noise ** 2
+    const w = (prior.weight * variance) / prior.noise ** 2 / (1 + (value / prior.scale) ** 2)
     for (let a = 0; a < 6; a++) for (let b = 0; b < 6; b++) normal[a * 6 + b] += w * slope[a] * slope[b]
   }
   const covariance = new Float64Array(36).fill(Number.POSITIVE_INFINITY)

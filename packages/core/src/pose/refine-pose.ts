@@ -120,7 +120,7 @@ function robustCost(
   scale: number,
   prior?: PriorTerm
 ): number {
-  let cost = prior ? prior.weight * priorResidual(prior, r, t).value ** 2 : 0
+  let cost = prior ? prior.weight * loss(priorResidual(prior, r, t).value ** 2, prior.scale) : 0
   for (let i = 0; i < arms.length; i++) {
     const a = mulMat3Vec3(r, arms[i])
     const z = a[2] + t[2]
@@ -148,10 +148,11 @@ function linearise(
   let cost = 0
   if (prior) {
     const { value, slope } = priorResidual(prior, r, t)
-    cost += prior.weight * value * value
+    cost += prior.weight * loss(value * value, prior.scale)
+    const w = prior.weight / (1 + (value / prior.scale) ** 2)
     for (let a = 0; a < 6; a++) {
-      gradient[a] += prior.weight * slope[a] * value
-      for (let b = 0; b < 6; b++) normal[a * 6 + b] += prior.weight * slope[a] * slope[b]
+      gradient[a] += w * slope[a] * value
+      for (let b = 0; b < 6; b++) normal[a * 6 + b] += w * slope[a] * slope[b]
     }
   }
   for (let i = 0; i < arms.length; i++) {

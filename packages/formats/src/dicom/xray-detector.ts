@@ -12,9 +12,15 @@ export interface DetectorTags {
 
 export const positive = (n: number | null): number | null => (n !== null && n > 0 ? n : null)
 
-/** Source to isocentre, mm: (0018,1111), or what enhanced images have for it. */
-export const sourceToPatientOf = (tags: XrayTags): number | null =>
-  positive(tags.number('00181111')) ?? positive(tags.number('00189402'))
+/** Angiography and fluoroscopy: a C-arm's, with an isocentre. */
+export const isFluoroscopy = ({ modality }: DicomHeader): boolean => modality === 'XA' || modality === 'RF'
+
+/**
+ * Source to isocentre, mm: (0018,1111) of a C-arm, or what enhanced images have for it. Of radiographs (0018,1111) is the distance to table or
+ * bucky (PS3.3 C.8.11.5), behind the patient, and says nothing of him.
+ */
+export const sourceToPatientOf = (tags: XrayTags, header: DicomHeader): number | null =>
+  (isFluoroscopy(header) ? positive(tags.number('00181111')) : null) ?? positive(tags.number('00189402'))
 
 /**
  * The detector of an X-ray as its tags say it.
@@ -87,7 +93,7 @@ function detectorPixel(
     )
     return magnified(magnification)
   }
-  const patient = sourceToPatientOf(tags)
+  const patient = sourceToPatientOf(tags, header)
   if (sdd && patient && patient < sdd) {
     const by = sdd / patient
     notes.push(
@@ -100,5 +106,3 @@ function detectorPixel(
   )
   return spacing
 }
-
-export const isFluoroscopy = ({ modality }: DicomHeader): boolean => modality === 'XA' || modality === 'RF'

@@ -71,7 +71,7 @@ export async function xrayFromDicom(
     detector,
     missing,
     cameraFromLps: told.cameraFromLps ?? null,
-    sourceToPatient: sourceToPatientOf(tags),
+    sourceToPatient: sourceToPatientOf(tags, header),
     positioner,
     ...meaningOf(header, tags, slope),
     mirrored,

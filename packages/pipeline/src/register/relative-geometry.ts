@@ -1,5 +1,6 @@
-import { composeRigid, invertRigid, type Mat4, poseFromView } from '@raypose/core'
+import { composeRigid, type Detector, invertRigid, type Mat4, poseFromView } from '@raypose/core'
 import { viewFromPositioner, type Xray } from '@raypose/formats'
+import { plausibleSourceToPatient } from './source-to-patient.js'
 
 /** Where the relative poses of several X-rays come from: exact poses, the C-arm's angles, or nowhere. */
 export type RelativeSource = 'tracked' | 'angles' | 'unknown'
@@ -12,7 +13,9 @@ export interface RelativeGeometry {
   readonly note: string
 }
 
-type Placed = Pick<Xray, 'cameraFromLps' | 'positioner' | 'sourceToPatient'>
+type Placed = Pick<Xray, 'cameraFromLps' | 'positioner' | 'sourceToPatient'> & {
+  readonly detector?: Pick<Detector, 'sdd'> | null
+}
 
 /**
  * What files say of how their X-rays were taken to one another. Poses in one frame (of the room, of a tracker, of the patient) give it
@@ -45,11 +48,12 @@ const fromFirst = (poses: readonly Mat4[]) =>
   poses.map((p, i) => (i === 0 ? undefined : composeRigid(p, invertRigid(poses[0]))))
 
 /** About the isocentre as origin. */
-function poseOfPositioner({ positioner, sourceToPatient }: Placed): Mat4 | null {
-  if (!positioner || !sourceToPatient) return null
+function poseOfPositioner({ positioner, sourceToPatient, detector }: Placed): Mat4 | null {
+  const distance = detector ? plausibleSourceToPatient(sourceToPatient, detector.sdd) : sourceToPatient
+  if (!positioner || !distance) return null
   const view = {
     ...viewFromPositioner(positioner.primary, positioner.secondary),
     translation: [0, 0, 0] as const
   }
-  return poseFromView(view, [0, 0, 0], sourceToPatient)
+  return poseFromView(view, [0, 0, 0], distance)
 }

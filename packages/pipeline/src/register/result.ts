@@ -1,7 +1,14 @@
-import { DEGREE, geometryToJson, viewFromPose } from '@raypose/core'
+import { composeRigid, DEGREE, geometryToJson, type Mat3, rigid, viewFromPose } from '@raypose/core'
 import type { Patient } from '../patient/bundle.js'
+import { isIdentity, orientationInWords } from '../prepare/orientation.js'
 import type { Registration, RegistrationJson } from '../types.js'
 import { VERSION } from '../version.js'
+
+/** What whoever takes a pose to the CT's file has to know, where that has the patient turned; null where it has not. */
+export const turnedNote = (lpsFromCt: Mat3): string | null =>
+  isIdentity(lpsFromCt)
+    ? null
+    : `The CT has the patient ${orientationInWords(lpsFromCt)}. Poses are in the patient's own frame (cameraFromLps); for the CT's coordinates as its file has them: cameraFromCt = cameraFromLps · lpsFromCt.`
 
 /** A registration as the JSON that files and programs get. */
 export function registrationJson(
@@ -12,6 +19,7 @@ export function registrationJson(
   notes: readonly string[]
 ): RegistrationJson {
   const view = viewFromPose(r.finalPose, patient.isocenter)
+  const turned = turnedNote(patient.lpsFromCt)
   return {
     format: 'raypose-registration',
     version: VERSION,
@@ -19,6 +27,8 @@ export function registrationJson(
     assessment: r.assessment,
     geometry: geometryToJson(r.detector, r.finalPose),
     initialCameraFromLps: Array.from(r.initialPose),
+    cameraFromCt: Array.from(composeRigid(r.finalPose, rigid(patient.lpsFromCt, [0, 0, 0]))),
+    lpsFromCt: Array.from(patient.lpsFromCt),
     view: {
       alphaDeg: view.alpha / DEGREE,
       betaDeg: view.beta / DEGREE,
@@ -35,6 +45,6 @@ export function registrationJson(
     timingsSeconds: r.timings,
     inputs: { xray, patient: { sha256: patient.sha256 } },
     parameters,
-    notes
+    notes: turned === null ? notes : [turned, ...notes]
   }
 }

@@ -1,3 +1,5 @@
+import { plausibleSourceToPatient } from '../source-to-patient.js'
+
 /** Distances that an X-ray's file or its user gives, mm. */
 export interface BeamGeometry {
   readonly sourceToDetector: number
@@ -17,8 +19,6 @@ export interface BeamFindings {
 
 /** A pelvis whose middle is nearer to the detector than this would reach into it, mm. */
 const LEAST_BEFORE_DETECTOR = 50
-/** A distance from source to patient outside these shares of that to the detector is a placeholder, or in another unit. */
-const PLAUSIBLE = [0.3, 0.95] as const
 /**
  * Patients lie about 40 mm (standard deviation) from where a C-arm's file has them: worth a sentence from the first on, not to be accepted from the second,
  * mm. To doubt a right pose costs a look; to accept one that is 80 mm off may cost more.
@@ -47,13 +47,10 @@ export function alongTheBeam(
       doubts: [],
       remarks: []
     }
-  const share = (sourceToPatient ?? 0) / sourceToDetector
-  const off =
-    sourceToPatient !== undefined && share > PLAUSIBLE[0] && share < PLAUSIBLE[1]
-      ? Math.abs(depth - sourceToPatient)
-      : 0
+  const told = plausibleSourceToPatient(sourceToPatient, sourceToDetector)
+  const off = told === undefined ? 0 : Math.abs(depth - told)
   if (off <= REMARKABLE) return { fatal: [], doubts: [], remarks: [] }
-  const sentence = `The X-ray's file says ${mm(sourceToPatient ?? 0)} from source to patient, the pose ${mm(depth)}: ${ADVICE}.`
+  const sentence = `The X-ray's file says ${mm(told ?? 0)} from source to patient, the pose ${mm(depth)}: ${ADVICE}.`
   return off > BEYOND_BELIEF
     ? { fatal: [], doubts: [sentence], remarks: [] }
     : { fatal: [], doubts: [], remarks: [sentence] }

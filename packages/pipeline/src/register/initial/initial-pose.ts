@@ -14,6 +14,7 @@ import {
 } from '@raypose/core'
 import type { DetectedLandmark } from '../../types.js'
 import { lineIntegrals } from '../line-integrals.js'
+import { plausibleSourceToPatient } from '../source-to-patient.js'
 import { differenced } from './differenced.js'
 import { cameraFromEye, pictureRotation } from './eye.js'
 import { likenessOf } from './likeness.js'
@@ -56,7 +57,11 @@ export async function initialPose(
 ): Promise<InitialPose> {
   const started = performance.now()
   const spent = { normalise: 0, detect: 0, pose: 0, verify: 0 }
-  const observer: Observer = { ...patient, sourceToPatient: reading.sourceToPatient, spent }
+  const observer: Observer = {
+    ...patient,
+    sourceToPatient: plausibleSourceToPatient(reading.sourceToPatient, detector.sdd),
+    spent
+  }
   const {
     best: found,
     tried,

@@ -157,7 +157,13 @@ export function poseFrom(
     starts: from,
     startsOnly: near,
     depthPrior: observer.sourceToPatient
-      ? { point: observer.isocenter, depth: observer.sourceToPatient, sigma: CENTRING, noise: 3 * unit }
+      ? {
+          point: observer.isocenter,
+          depth: observer.sourceToPatient,
+          sigma: CENTRING,
+          noise: 3 * unit,
+          scale: 2 * CENTRING
+        }
       : undefined
   })
 }
