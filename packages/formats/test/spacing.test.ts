@@ -52,3 +52,20 @@ describe('thin slices whose positions are rounded to 0.1 mm', () => {
     expect((await failure(heights)).message).toMatch(/1 missing/)
   })
 })
+
+describe('directions written with two digits', () => {
+  it('leave the pixels their size', async () => {
+    const turned = Array.from({ length: 20 }, (_, k) =>
+      partTen(
+        `s${k}.dcm`,
+        changed(sliceElements(k), { '00200037': ['DS', '0.71', '0.71', '0', '-0.71', '0.71', '0'] })
+      )
+    )
+    const plain = (
+      await volumeFromSeries(Array.from({ length: 20 }, (_, k) => partTen(`s${k}.dcm`, sliceElements(k))))
+    ).volume
+    const { volume } = await volumeFromSeries(turned)
+    for (const axis of [0, 1, 2]) expect(volume.spacing[axis]).toBeCloseTo(plain.spacing[axis], 9)
+    expect(volume.direction[0]).toBeCloseTo(Math.SQRT1_2, 9)
+  })
+})

@@ -32,6 +32,16 @@ describe('values without their rescale', () => {
     expect(() => assertCt(raw)).toThrow(notHu)
   })
 
+  it('are refused where the body is small in its field', () => {
+    // A body of 25 cm, a tenth of whose area is bone, in a field of 78 cm: 8 % of it.
+    const raw = sampled([78, 78, 12], [10, 10, 5], [-385, -385, 0], (x, y) => {
+      const r = Math.hypot(x, y)
+      return r > 125 ? 24 : r < 40 ? 1700 : 1064
+    })
+    expect(() => assertHounsfield(raw)).toThrow(notHu)
+    expect(() => assertHounsfield(shifted(raw, -1024))).not.toThrow()
+  })
+
   it('are not seen in a CT in HU: whole, cut out of a body, or of bone mostly', () => {
     expect(() => assertCt(phantom.ct)).not.toThrow()
     for (const half of [45, 60, 80]) expect(() => assertCt(cutInside(half))).not.toThrow()

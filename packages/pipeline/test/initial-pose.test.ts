@@ -171,7 +171,9 @@ describe('the initial pose', () => {
     const reading = shoot(truth)
     const integrals = lineIntegrals({ image: reading, intensity: 'linear', bright: 'exposure' })
     const negative = { ...integrals, data: integrals.data.map(x => 4095 - 300 * x) }
-    for (const image of [reading, integrals, negative]) {
+    // Signed values: no reading of an exposure, and not to be tried as one.
+    const below = { ...integrals, data: integrals.data.map(x => -100 - 300 * x) }
+    for (const image of [reading, integrals, negative, below]) {
       const found = await initialPose(patient, image, PAPER_DETECTOR, { mirrored: false })
       expect(found.accepted).toBe(true)
       expect(distanceOf(found, truth)).toBeLessThan(SUCCESS)

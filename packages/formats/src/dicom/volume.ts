@@ -1,4 +1,4 @@
-import { SeriesError, scale, type Vec3, VolumeError } from '@raypose/core'
+import { normalize, SeriesError, scale, type Vec3, VolumeError } from '@raypose/core'
 import { type LoadedVolume, volumeFromSteps } from '../volume.js'
 import { withoutCopies } from './copies.js'
 import { type DicomFile, type NamedBytes, readDicomFile } from './header.js'
@@ -46,7 +46,8 @@ export async function volumeFromSeries(
   const data = await hounsfield(stack.slices, size, options, notes)
   const volume = volumeFromSteps(
     size,
-    [scale(row, spacing[0]), scale(column, spacing[1]), stack.step],
+    // Directions written with few digits are no unit vectors: their length is not the pixels'.
+    [scale(normalize(row), spacing[0]), scale(normalize(column), spacing[1]), stack.step],
     position,
     data,
     'The series'

@@ -78,11 +78,15 @@ function quickIntegrals(image: Image, { intensity, bright }: Encoding): Image {
   const kind = intensity === 'log' ? 'log' : 'intensity'
   const [low, high] = percentiles(image.data, [0.001, 0.999])
   // Small attenuation is at the upper end as stored, unless bright stands for attenuation: leave that to sorting where it is rare.
-  if (bright === 'exposure' && high > 0)
+  if (bright === 'exposure' && (kind === 'log' || high > 0))
     return linearise(image, { kind, inverted: kind === 'log', unattenuated: high })
   if (kind === 'log') return { ...image, data: image.data.map(x => Math.max(x - low, 0)) }
   return lineIntegrals({ image, intensity, bright })
 }
+
+/** Whether values may be encoded so: readings of an exposure are not all zero or below (see {@link linearise}). */
+export const mayBe = (image: Image, { intensity, bright }: Pick<Encoding, 'intensity' | 'bright'>): boolean =>
+  intensity === 'log' || bright !== 'exposure' || percentiles(image.data, [0.999])[0] > 0
 
 /** What the network sees of a picture. */
 export const lookAt = ({ image, detector, open }: Picture, eye: Eye): Image =>

@@ -3,7 +3,7 @@ import { CONVINCING } from './confidence.js'
 import { networkEye, pictureRotation } from './eye.js'
 import type { TubeSide } from './from-behind.js'
 import { type Look, look, type Observer } from './look.js'
-import { type Encoding, type Picture, smallXray, takePicture } from './picture.js'
+import { type Encoding, mayBe, type Picture, smallXray, takePicture } from './picture.js'
 import type { XrayReading } from './types.js'
 
 /** A found pose turned further than this is looked at again, upright: networks are trained on upright pictures. */
@@ -85,7 +85,10 @@ async function search(
     if (!best || better(l, best)) best = l
   }
   const convinced = () => best !== null && best.confidence.value >= CONVINCING
-  const encodings = encodingsOf(reading)
+  const likely = encodingsOf(reading)
+  const possible = likely.filter(e => mayBe(small.image, e))
+  // None: what was told is wrong, and says so itself.
+  const encodings = possible.length > 0 ? possible : likely
   const turns = reading.rotation === undefined ? TURNS : [reading.rotation]
   const tubes = tubesOf(reading)
   // Upright in every encoding first, then turned; each in the file's own way round before its mirror image.
@@ -113,7 +116,8 @@ async function search(
   if (found.confidence.word !== 'no' && reading.intensity === undefined) {
     const { encoding } = found.picture
     const other = encoding.intensity === 'log' ? 'linear' : 'log'
-    await consider({ ...encoding, intensity: other }, found.eye.turn, found.tube, liker)
+    if (mayBe(small.image, { ...encoding, intensity: other }))
+      await consider({ ...encoding, intensity: other }, found.eye.turn, found.tube, liker)
     found = best!
   }
   const rotation = found.pose ? pictureRotation(found.pose.cameraFromLps) : 0
