@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { writeFileAtomic, writeJsonAtomic } from '../files/atomic.js'
 import { landmarkSchema, type PatientLandmark } from '../patient/manifest.js'
+import { VERSION } from '../version.js'
 import type { Located } from './locate.js'
 
 /** What an interrupted preparation left, and where the present one leaves its own. */
@@ -35,30 +36,48 @@ const NAMES = {
 const pairs = z.array(z.tuple([z.number(), z.number()]))
 const trainingSchema = z.object({ curve: pairs, validationCurve: pairs, seconds: z.number() })
 
+const three = z.tuple([z.number(), z.number(), z.number()])
+/** JSON has no NaN: what is not known comes back as null. */
+const perhaps = z
+  .number()
+  .nullable()
+  .transform(x => x ?? Number.NaN)
+const locatedSchema: z.ZodType<Located> = z.object({
+  lpsFromCt: z.array(z.number()).length(9),
+  isocenter: three,
+  agreeing: perhaps,
+  landmarks: perhaps,
+  residualMm: perhaps,
+  verified: z.boolean(),
+  orientationsTried: perhaps
+})
+
 /**
  * Opens the folder for work in progress. Each file in it is written whole or not at all, so that whenever a preparation ends, the next
- * one of the same CT with the same settings goes on from there; what another one left is removed.
+ * one of the same CT with the same settings, by the same version, goes on from there; what another one left, or what was damaged since, is removed.
  */
 export async function openWork(folder: string, config: object): Promise<Work> {
   const at = (name: keyof typeof NAMES) => join(folder, NAMES[name])
-  const text = `${JSON.stringify(config, null, 2)}\n`
+  const text = `${JSON.stringify({ version: VERSION, ...config }, null, 2)}\n`
   const before = await readFile(at('config'), 'utf8').catch(() => null)
-  if (before !== text) {
+  const json = async <T>(name: keyof typeof NAMES, schema: z.ZodType<T>): Promise<T | undefined> => {
+    const t = await readFile(at(name), 'utf8').catch(() => null)
+    return t === null ? undefined : schema.parse(JSON.parse(t))
+  }
+  const left = async () => ({
+    located: await json('located', locatedSchema),
+    landmarks: await json('landmarks', z.array(landmarkSchema)),
+    training: await json('training', trainingSchema),
+    checkpoint: (await readFile(at('checkpoint')).catch(() => null)) ?? undefined
+  })
+  const found = before === text ? await left().catch(() => null) : null
+  if (!found) {
     await rm(folder, { recursive: true, force: true })
     await writeFileAtomic(at('config'), text)
   }
-  const json = async (name: keyof typeof NAMES): Promise<unknown> => {
-    const t = await readFile(at(name), 'utf8').catch(() => null)
-    return t === null ? undefined : JSON.parse(t)
-  }
-  const landmarks = z
-    .array(landmarkSchema)
-    .optional()
-    .parse(await json('landmarks'))
-  const training = trainingSchema.optional().parse(await json('training'))
-  const checkpoint = (await readFile(at('checkpoint')).catch(() => null)) ?? undefined
+  const { located, landmarks, checkpoint, training } = found ?? {}
   return {
-    located: (await json('located')) as Located | undefined,
+    located,
     landmarks,
     checkpoint,
     training: (checkpoint && training) ?? { curve: [], validationCurve: [], seconds: 0 },
