@@ -69,6 +69,17 @@ describe('padding that the header names is air, and the series stays Int16', () 
     const { first } = await read({ ...UNSIGNED, ...range }, unsigned(65533))
     expect(first).toEqual(wanted)
   })
+  it('a value that tissue has is padding at the rim, and tissue within', async () => {
+    const pixels = () => {
+      const p = picture(new Int16Array(64), 40, 0)
+      for (const i of [1, 9, 20, 36]) p[i] = 0
+      return p
+    }
+    const { first } = await read({ '00280120': ['SS', 0] }, pixels)
+    // The corner's neighbours are reached from the rim, over each other.
+    const expected = wanted.map((hu, i) => ([1, 9].includes(i) ? -1024 : [20, 36].includes(i) ? 0 : hu))
+    expect(first).toEqual(expected)
+  })
   it('another value than the padding stays', async () => {
     const { first } = await read({ ...UNSIGNED, '00280120': ['US', 63536] }, unsigned(0))
     expect(first).toEqual(wanted)

@@ -1,7 +1,8 @@
 import { createPhantom, cropToBox, IDENTITY3, type Vec3, type Volume } from '@raypose/core'
 import { describe, expect, it } from 'vitest'
+import { withoutFilling } from '../src/prepare/filling.js'
 import { assertHounsfield } from '../src/prepare/hounsfield.js'
-import { assertCt, takeIn } from '../src/prepare/intake.js'
+import { assertCt, keptSpacing, takeIn } from '../src/prepare/intake.js'
 import { sampled } from './bodies.js'
 
 const phantom = createPhantom({ seed: 4, spacing: 4 })
@@ -98,5 +99,80 @@ describe('padding below the scale', () => {
     const taken = takeIn(volume, located, 'pelvis')
     expect(taken.volume.data[7]).toBe(-1024)
     expect(taken.notes).toHaveLength(3)
+  })
+})
+
+describe('what fills a CT beyond its field', () => {
+  // A field of 110 mm, filled with water beyond it; a body of 80 mm with some water in it.
+  const filledWith = (fill: number) =>
+    sampled([60, 60, 12], [2, 2, 3], [-59, -59, 0], (x, y) => {
+      const r = Math.hypot(x, y)
+      return r > 55 ? fill : r > 40 ? -1000 : r < 5 ? 0 : 40
+    })
+
+  it('is air, whichever axis runs along the body, and a note says so', () => {
+    const volume = filledWith(0)
+    const { volume: cleared, note } = withoutFilling(volume)
+    expect(note).toMatch(/hold 0 HU, and 3\d\.\d % .* now -1024 HU/)
+    const expected = filledWith(-1024)
+    expect(cleared.data).toEqual(expected.data)
+    expect(volume.data).toEqual(filledWith(0).data)
+    // The same voxels with slices along the first axis.
+    const [nx, ny, nz] = volume.size
+    const turned: Volume = {
+      ...volume,
+      size: [nz, nx, ny],
+      spacing: [3, 2, 2],
+      direction: [0, 1, 0, 0, 0, 1, 1, 0, 0],
+      data: Int16Array.from(
+        { length: nx * ny * nz },
+        (_, i) => volume.data[Math.floor(i / nz) + (i % nz) * nx * ny]
+      )
+    }
+    expect(withoutFilling(turned).volume.data).toEqual(
+      Int16Array.from(
+        { length: nx * ny * nz },
+        (_, i) => expected.data[Math.floor(i / nz) + (i % nz) * nx * ny]
+      )
+    )
+  })
+
+  it('stays where it is air, where a slice has it not, and where the body is made of it', () => {
+    expect(withoutFilling(filledWith(-1000)).note).toBeNull()
+    const odd = filledWith(0)
+    odd.data[7 * 3600] = 1
+    expect(withoutFilling(odd)).toEqual({ volume: odd, note: null })
+    const tank = sampled([60, 60, 12], [2, 2, 3], [-59, -59, 0], (x, y) => (Math.hypot(x, y) < 20 ? 700 : 0))
+    expect(withoutFilling(tank)).toEqual({ volume: tank, note: null })
+  })
+
+  it('is cleared of values with fractions', () => {
+    const volume = filledWith(0.5)
+    const fractions = { ...volume, data: Float32Array.from(volume.data, x => (x === 0 ? 0.5 : x)) }
+    expect(withoutFilling(fractions).volume.data[0]).toBe(-1024)
+  })
+})
+
+describe('the voxels that are kept', () => {
+  it('are a scanner’s own, unless they are too fine or too many', () => {
+    const kept = (size: Vec3, spacing: Vec3) => keptSpacing({ size, spacing })
+    expect(kept([512, 475, 460], [0.8, 0.8, 1])).toEqual([0.8, 0.8, 1])
+    expect(kept([400, 400, 100], [0.4, 0.4, 5])).toEqual([0.8, 0.8, 5])
+    for (const [size, spacing] of [
+      [
+        [512, 475, 920],
+        [0.8, 0.8, 0.5]
+      ],
+      [
+        [960, 760, 920],
+        [0.5, 0.5, 0.5]
+      ]
+    ] as [Vec3, Vec3][]) {
+      const s = kept(size, spacing)
+      const count = s.reduce((n, x, a) => (n * size[a] * spacing[a]) / x, 1)
+      expect(count).toBeLessThanOrEqual(130e6)
+      expect(count).toBeGreaterThan(110e6)
+      expect(Math.max(...s)).toBeLessThan(1)
+    }
   })
 })

@@ -22,6 +22,11 @@ const LEAST_VOXELS = 8
 /** Finer voxels than the first are averaged to the second: they cost memory and time and show nothing more on a C-arm. */
 const TOO_FINE_MM = 0.5
 const FINE_MM = 0.8
+/**
+ * So many voxels are kept: preparing takes some 20 bytes for each. What {@link KEEP} holds of a usual CT, slices 1 mm apart, has about 110 million;
+ * half a millimetre along all axes would be 670 million.
+ */
+const MOST_VOXELS = 130e6
 /** HU below which there is only air, foam and clothes. */
 const BODY_HU = -300
 /** Slices from here on apart blur landmarks noticeably, mm. */
@@ -84,11 +89,11 @@ export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
   if (cropped.size.some((n, a) => n !== turned.size[a]))
     notes.push(`Cropped to ${cropped.size.join(' × ')} voxels: ${KEEP.join(', ')} mm to each side.`)
   if (note) notes.push(note)
-  const spacing = cropped.spacing.map(s => (s < TOO_FINE_MM ? FINE_MM : s)) as unknown as Vec3
-  const fine = cropped.spacing.some(s => s < TOO_FINE_MM)
+  const spacing = keptSpacing(cropped)
+  const fine = spacing.some((s, a) => s !== cropped.spacing[a])
   if (fine)
     notes.push(
-      `Voxels finer than ${TOO_FINE_MM} mm were averaged: now ${spacing.map(s => s.toFixed(2)).join(' × ')} mm.`
+      `Voxels finer than a C-arm shows were averaged: now ${spacing.map(s => s.toFixed(2)).join(' × ')} mm.`
     )
   if (cropped.spacing.some(s => s >= THICK_MM))
     notes.push(
@@ -96,6 +101,16 @@ export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
     )
   const volume = fine ? resampleVolume(cropped, { spacing }) : cropped
   return { volume: asInt16(volume), notes }
+}
+
+/** The voxel size that is kept of a volume: its own, where it is neither finer than anything shows nor of too many voxels; else its finest axes are made coarser. */
+export function keptSpacing({ size, spacing }: Pick<Volume, 'size' | 'spacing'>): Vec3 {
+  const kept = spacing.map(s => (s < TOO_FINE_MM ? FINE_MM : s))
+  const atLeast = (least: number) => kept.map(s => Math.max(s, least)) as unknown as Vec3
+  const count = (s: readonly number[]) => s.reduce((n, x, a) => (n * size[a] * spacing[a]) / x, 1)
+  let least = Math.min(...kept)
+  while (count(atLeast(least)) > MOST_VOXELS) least *= 1.02
+  return atLeast(least)
 }
 
 /** Whether a point lies in the volume, or this many mm beyond its outermost voxels. */

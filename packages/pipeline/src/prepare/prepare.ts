@@ -14,6 +14,7 @@ import { networkAnatomy } from '../files/anatomy.js'
 import { sha256 } from '../files/hash.js'
 import { type PatientBones, type PatientManifest, writePatient } from '../patient/bundle.js'
 import { extraLandmarks } from './extra-landmarks.js'
+import { withoutFilling } from './filling.js'
 import { assertCt, hashVolume, takeIn } from './intake.js'
 import { patientLandmarks } from './landmarks.js'
 import { locateAnatomy } from './locate.js'
@@ -58,11 +59,12 @@ export async function preparePatient(
   const settings = { ...o, out: undefined }
   const work = await openWork(join(o.out, '.preparing'), { ct: ctHash, network: networkHash, ...settings })
 
+  const { volume: scan, note: filling } = withoutFilling(volume)
   const general = await createDetector(network, { threads: o.threads })
   try {
     const located =
       work.located ??
-      (await locateAnatomy(volume, general, detector, anatomy, {
+      (await locateAnatomy(scan, general, detector, anatomy, {
         isocenter: o.isocenter,
         onProgress: progress,
         check
@@ -71,7 +73,7 @@ export async function preparePatient(
     check()
     lap('locate')
     const { isocenter } = located
-    const { volume: ct, notes } = takeIn(volume, located, anatomy.name)
+    const { volume: ct, notes } = takeIn(scan, located, anatomy.name)
     const prepared = prepareWasmVolume(ct)
     const own =
       work.landmarks?.slice(0, network.spec.landmarks) ??
@@ -121,6 +123,7 @@ export async function preparePatient(
         : {}),
       notes: [
         ...notes,
+        ...(filling ? [filling] : []),
         ...(beyond.length > 0
           ? [
               `The scan ends within the ${anatomy.name}: ${beyond.map(l => l.name).join(', ')} ${beyond.length === 1 ? 'lies' : 'lie'} beyond it and ${beyond.length === 1 ? 'is' : 'are'} not used.`
