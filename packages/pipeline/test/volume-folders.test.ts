@@ -152,3 +152,34 @@ describe('a folder without DICOM', () => {
     expect(ct.format).toBe('dicom')
   })
 })
+
+describe('a folder of several series', () => {
+  const slices = (scale: number, uid: string) =>
+    Object.fromEntries(
+      writeDicomCtSlices(
+        {
+          size: [10, 10, 10],
+          spacing: [1, 1, 1],
+          origin: [0, 0, 0],
+          direction: IDENTITY3,
+          data: data.map(x => scale * x)
+        },
+        { seriesUid: uid }
+      ).map(s => [`${uid}/${s.name}`, s.bytes])
+    )
+
+  it('is the same where not all of it is kept in memory, and large files of other kinds are not read', async () => {
+    const path = await folder({
+      ...slices(1, '1.2.3'),
+      ...slices(2, '1.2.4'),
+      'film.mp4': new Uint8Array(100_000)
+    })
+    const [all, some, none] = await Promise.all(
+      [undefined, 5000, 0].map(keepBytes => readCt(path, { series: '1.2.4', keepBytes }))
+    )
+    expect(all.volume.data[0]).toBe(2 * data[0])
+    expect(some).toEqual(all)
+    expect(none).toEqual(all)
+    await expect(readCt(path, { keepBytes: 0 })).rejects.toThrow(/There are 2 CT series/)
+  })
+})

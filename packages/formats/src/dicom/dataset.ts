@@ -6,7 +6,8 @@ import {
   itemsOf,
   type Place,
   parseElements,
-  readableElements
+  readableElements,
+  withoutPixelData
 } from './parse.js'
 import { looksLikeDicom } from './preamble.js'
 
@@ -26,6 +27,8 @@ export interface Dataset {
   bytes(tag: string): Uint8Array | null
   /** Encapsulated pixel data; null where it is absent or not encapsulated. */
   coded(tag: string): CodedParts | null
+  /** A copy without pixel data that does not hold on to the file's bytes. */
+  withoutPixels(): Dataset
 }
 
 export interface ParsedDicom {
@@ -49,6 +52,11 @@ export function parseDicom(bytes: Uint8Array, name: string): ParsedDicom {
     const { meta, elements, syntax } = parseElements(bytes, name)
     return { meta: datasetOf(meta, name), dataset: datasetOf(elements, name), syntax }
   })
+}
+
+/** A parsed file without its pixel data, and without the memory that they took. */
+export function withoutPixels({ meta, dataset, syntax }: ParsedDicom): ParsedDicom {
+  return { meta: meta.withoutPixels(), dataset: dataset.withoutPixels(), syntax }
 }
 
 /** As much as can be read of a damaged DICOM file, to tell what it was. */
@@ -119,7 +127,8 @@ function datasetOf(e: Elements, name: string): Dataset {
       const place = e.places.get(tag)
       return place && !place.coded ? content(place) : null
     },
-    coded: tag => e.places.get(tag)?.coded ?? null
+    coded: tag => e.places.get(tag)?.coded ?? null,
+    withoutPixels: () => datasetOf(withoutPixelData(e), name)
   }
 }
 

@@ -50,6 +50,8 @@ export interface DicomFile {
   readonly name: string
   readonly header: DicomHeader
   readonly dataset: Dataset
+  /** Whether its pixels were let go while series were told apart: it has to be read again for them. */
+  readonly pixelsDropped?: true
 }
 
 /**

@@ -67,6 +67,24 @@ export function parseElements(
   return { meta, elements: { ...body, places }, syntax }
 }
 
+/** The same elements but pixel data, in bytes of their own: nothing of the file's is held on to. */
+export function withoutPixelData(e: Elements): Elements {
+  const ends = [...e.places].map(([tag, p]) => (tag === PIXEL_DATA ? 0 : p.start + p.length))
+  // Not slice(): of a Node Buffer that is a view.
+  const bytes = new Uint8Array(e.bytes.subarray(0, Math.max(0, ...ends)))
+  const moved = ({ littleEndian, explicit, places }: Elements): Elements => ({
+    bytes,
+    littleEndian,
+    explicit,
+    places: new Map(
+      [...places]
+        .filter(([tag, p]) => tag !== PIXEL_DATA && !p.coded)
+        .map(([tag, p]) => [tag, p.items ? { ...p, items: p.items.map(moved) } : p])
+    )
+  })
+  return moved(e)
+}
+
 /** The elements of a damaged file as far as they can be read; none where not even its start can. */
 export function readableElements(bytes: Uint8Array, what: string): Elements {
   const places = new Map<string, Place>()

@@ -1,5 +1,5 @@
 import { RayposeError } from '@raypose/core'
-import { type Dataset, type ParsedDicom, parseDicom, peekDicom } from './dataset.js'
+import { type Dataset, type ParsedDicom, parseDicom, peekDicom, withoutPixels } from './dataset.js'
 import { type DicomFile, dicomImage, type NamedBytes } from './header.js'
 import { PIXEL_DATA } from './parse.js'
 import { hasPreamble, looksLikeDicom } from './preamble.js'
@@ -47,22 +47,37 @@ export interface UnreadableFile {
 
 /** Sorts files into series. Never throws for a single file: what cannot be used is listed. */
 export function groupSeries(files: readonly NamedBytes[]): SeriesListing {
+  const sorter = createSeriesSorter()
+  for (const file of files) sorter.add(file)
+  return sorter.listing()
+}
+
+/** Sorts files into series one after the other, so that not all of them need be in memory. */
+export interface SeriesSorter {
+  /** @param dropPixels whether to hold on to the header only (see {@link DicomFile.pixelsDropped}) */
+  add(file: NamedBytes, dropPixels?: boolean): void
+  listing(): SeriesListing
+}
+
+export function createSeriesSorter(): SeriesSorter {
   const groups = new Map<string, DicomFile[]>()
   const notDicom: string[] = []
   const notImages: string[] = []
   const unreadable: UnreadableFile[] = []
-  for (const { name, bytes } of files) {
+  const add = ({ name, bytes }: NamedBytes, dropPixels = false): void => {
     if (!looksLikeDicom(bytes)) {
       notDicom.push(name)
-      continue
+      return
     }
     try {
       const parsed = parseDicom(bytes, name)
       if (isNoImage(parsed)) {
         notImages.push(name)
-        continue
+        return
       }
-      const file = dicomImage(parsed, name)
+      const file: DicomFile = dropPixels
+        ? { ...dicomImage(withoutPixels(parsed), name), pixelsDropped: true }
+        : dicomImage(parsed, name)
       const group = groups.get(file.header.seriesUid)
       if (group) group.push(file)
       else groups.set(file.header.seriesUid, [file])
@@ -76,8 +91,13 @@ export function groupSeries(files: readonly NamedBytes[]): SeriesListing {
       else unreadable.push(unreadableFile(name, error, seen, storageClass))
     }
   }
-  const series = [...groups.values()].flatMap(infosOf).sort(bySeriesNumber)
-  return { series, notDicom, notImages, unreadable }
+  const listing = (): SeriesListing => ({
+    series: [...groups.values()].flatMap(infosOf).sort(bySeriesNumber),
+    notDicom,
+    notImages,
+    unreadable
+  })
+  return { add, listing }
 }
 
 /** One series, or several where overlapping reconstructions share its UID. */

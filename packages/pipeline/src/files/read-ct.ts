@@ -3,22 +3,27 @@ import { dirname, join, relative } from 'node:path'
 import { CancelledError, FileFormatError, FileNotFoundError } from '@raypose/core'
 import {
   chooseSeries,
-  groupSeries,
+  createSeriesSorter,
+  type DicomFile,
   type LoadedVolume,
+  looksLikeDicom,
   type NamedBytes,
   readVolumeBytes,
   type SeriesInfo,
+  type SeriesListing,
   volumeFromSeries
 } from '@raypose/formats'
 import type { OnProgress } from '../types.js'
 import { assertCtSpacing } from './ct-spacing.js'
-import { fileError, readBytes } from './read-bytes.js'
+import { fileError, readBytes, readStart } from './read-bytes.js'
 
 export interface ReadCtOptions {
   /** UID of the series to take out of a folder that holds several, or the end of one; `UID#2` where the list says so. */
   readonly series?: string
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
+  /** Bytes of DICOM files kept while a folder's series are told apart; files beyond them are read again if they are of the series. Default 256 MiB. */
+  readonly keepBytes?: number
 }
 
 /** Which DICOM series a CT was read from. */
@@ -37,6 +42,10 @@ export interface ReadCt extends LoadedVolume {
 const MOST_FILES = 20_000
 /** Files read at a time: enough to keep a disk or a network share busy. */
 const AT_A_TIME = 8
+/** Some 500 slices; of a larger export a part is read twice. */
+const KEEP_BYTES = 256 * 2 ** 20
+/** Enough of a file to see whether it is DICOM. */
+const START_BYTES = 4096
 
 /**
  * Reads a CT from a folder of DICOM slices (folders within it included) or from one file: NIfTI-1, NRRD, MetaImage,
@@ -61,27 +70,25 @@ export async function readCt(path: string, options: ReadCtOptions = {}): Promise
     report(1)
     return { ...loaded, path, series: null }
   }
-  const files = await readFolder(path, signal, fraction => report(fraction / 2))
-  const listing = groupSeries(files)
+  const { listing, names } = await sortFolder(path, options, fraction => report(fraction / 2))
   if (listing.series.length === 0 && listing.unreadable.length === 0) {
-    const file = onlyVolumeFile(path, files)
+    const file = onlyVolumeFile(path, names)
     const loaded = await readVolumeFile(join(path, file), signal)
     report(1)
     const notes = [...loaded.notes, `${path} holds no DICOM image; its one volume file was taken: ${file}.`]
     return { ...loaded, notes, path: join(path, file), series: null }
   }
-  const chosen = chooseSeries(listing, options.series)
+  const { files, ...chosen } = chooseSeries(listing, options.series)
   const { seriesUid, studyUid, description, seriesNumber, count } = chosen
-  const loaded = await volumeFromSeries(chosen.files, {
+  const several = listing.series.length
+  const loaded = await volumeFromSeries(await withPixels(path, files, signal), {
     signal,
     onProgress: (done, total) => report(0.5 + done / total / 2, `${total} slices`)
   })
   assertCtSpacing(loaded.volume, path)
   const notes = [...chosen.notes, ...loaded.notes]
-  if (listing.series.length > 1)
-    notes.push(
-      `${path} holds ${listing.series.length} series; this one was taken: ${description || chosen.id}.`
-    )
+  if (several > 1)
+    notes.push(`${path} holds ${several} series; this one was taken: ${description || chosen.id}.`)
   return { ...loaded, notes, path, series: { seriesUid, studyUid, description, seriesNumber, count } }
 }
 
@@ -107,8 +114,8 @@ const VOLUME_FILE = /\.(mhd|mha|nii|nii\.gz|nrrd|nhdr)$/i
  * The volume file of a folder without a DICOM image.
  * @throws FileNotFoundError unless there is exactly one
  */
-function onlyVolumeFile(folder: string, files: readonly NamedBytes[]): string {
-  const volumes = files.map(f => f.name).filter(name => VOLUME_FILE.test(name))
+function onlyVolumeFile(folder: string, names: readonly string[]): string {
+  const volumes = names.filter(name => VOLUME_FILE.test(name))
   if (volumes.length === 1) return volumes[0]
   if (volumes.length > 1)
     throw new FileNotFoundError(
@@ -116,37 +123,62 @@ function onlyVolumeFile(folder: string, files: readonly NamedBytes[]): string {
       'Give the one that is meant.'
     )
   throw new FileNotFoundError(
-    files.length === 0
+    names.length === 0
       ? `${folder} is an empty folder`
-      : `${folder} holds no DICOM image (${files.length} ${files.length === 1 ? 'file' : 'files'} of another kind)`,
+      : `${folder} holds no DICOM image (${names.length} ${names.length === 1 ? 'file' : 'files'} of another kind)`,
     'Give the folder of a DICOM CT series, or a .nii, .nii.gz, .nrrd or .mha file.'
   )
 }
 
-/** Every file of a folder by its path within it; hidden ones, which file managers leave about, are passed over. */
-async function readFolder(
+/**
+ * Sorts every file of a folder into series, by its path within it; hidden ones, which file managers leave about, are passed over. Of an export of many series
+ * not all is held on to: what is no DICOM hardly, and beyond `keepBytes` headers only.
+ */
+async function sortFolder(
   folder: string,
-  signal: AbortSignal | undefined,
+  { signal, keepBytes = KEEP_BYTES }: ReadCtOptions,
   onFraction: (fraction: number) => void
-): Promise<NamedBytes[]> {
+): Promise<{ listing: SeriesListing; names: string[] }> {
   const paths = await filesWithin(folder)
-  const files = new Array<NamedBytes>(paths.length)
-  let next = 0
-  const reader = async () => {
-    while (next < paths.length) {
-      if (signal?.aborted) throw new CancelledError()
-      const i = next++
-      // An empty file is one more file that is not DICOM.
-      const bytes = await readBytes(paths[i]).catch(error => {
-        if (error instanceof FileFormatError) return new Uint8Array()
-        throw error
-      })
-      files[i] = { name: relative(folder, paths[i]), bytes }
-      onFraction((i + 1) / paths.length)
+  const names = paths.map(path => relative(folder, path))
+  const sorter = createSeriesSorter()
+  let kept = 0
+  for (let from = 0; from < paths.length; from += AT_A_TIME) {
+    if (signal?.aborted) throw new CancelledError()
+    const some = await Promise.all(paths.slice(from, from + AT_A_TIME).map(readIfDicom))
+    for (const [k, bytes] of some.entries()) {
+      kept += bytes.length
+      sorter.add({ name: names[from + k], bytes }, kept > keepBytes)
     }
+    onFraction(Math.min(1, (from + AT_A_TIME) / paths.length))
   }
-  await Promise.all(Array.from({ length: AT_A_TIME }, reader))
-  return files
+  return { listing: sorter.listing(), names }
+}
+
+/** All of a DICOM file, and the beginning of any other. An empty file is one more that is not DICOM. */
+async function readIfDicom(path: string): Promise<Uint8Array> {
+  const start = await readStart(path, START_BYTES)
+  return start.length < START_BYTES || looksLikeDicom(start)
+    ? start.length > 0
+      ? readBytes(path)
+      : start
+    : start
+}
+
+/** The files of a series, those read again whose pixels were let go. */
+async function withPixels(
+  folder: string,
+  files: readonly DicomFile[],
+  signal: AbortSignal | undefined
+): Promise<(DicomFile | NamedBytes)[]> {
+  const whole: (DicomFile | NamedBytes)[] = []
+  for (const file of files) {
+    if (signal?.aborted) throw new CancelledError()
+    whole.push(
+      file.pixelsDropped ? { name: file.name, bytes: await readBytes(join(folder, file.name)) } : file
+    )
+  }
+  return whole
 }
 
 async function filesWithin(folder: string): Promise<string[]> {
