@@ -172,10 +172,24 @@ describe('a patient that is none', () => {
     altered[altered.length - 5] ^= 8
     await writeFile(at('patient', 'ct.nrrd'), altered)
     // Another registration's results, which must not be taken for this one's.
-    await mkdir(at('out', '2'), { recursive: true })
-    for (const old of [at('out', 'result.json'), at('out', '2', 'result.json')]) await writeFile(old, '{}')
+    const ours = { format: 'raypose-registration' }
+    const left = {
+      'result.json': { format: 'raypose-registration-set', results: [{}, {}] },
+      'report.html': {},
+      '2/result.json': ours,
+      '2/overlay-final.png': {},
+      '2/notes.txt': {},
+      '3/result.json': ours,
+      '1/result.json': { format: 'of another program' }
+    }
+    for (const [name, content] of Object.entries(left)) {
+      await mkdir(join(at('out'), name, '..'), { recursive: true })
+      await writeFile(join(at('out'), name), JSON.stringify(content))
+    }
     await refuses('bundle', /ct\.nrrd was changed/, ...attempt)
-    expect((await readdir(at('out'), { recursive: true })).filter(f => f.endsWith('result.json'))).toEqual([])
+    const files = (await readdir(at('out'), { recursive: true })).filter(f => /^(\d.*|\w+)\.\w+$/.test(f))
+    expect(files.sort()).toEqual(['1/result.json', '2/notes.txt', '3/result.json'])
+    for (const name of files) await rm(join(at('out'), name))
     await writeFile(at('patient', 'ct.nrrd'), ct)
     await writeFile(
       at('patient', 'manifest.json'),

@@ -69,7 +69,7 @@ export interface RegistrationJson {
   /** Final pose and detector, as in the geometry contract. */
   readonly geometry: GeometryJson
   readonly initialCameraFromLps: readonly number[]
-  /** The final pose for coordinates as the CT's file has them: `geometry.cameraFromLps · lpsFromCt`. */
+  /** The final pose for the CT file's own coordinates, as LPS (a NIfTI's with x and y negated): `geometry.cameraFromLps · lpsFromCt`. */
   readonly cameraFromCt: readonly number[]
   /** Rotation from the CT file's coordinates to the patient's, 3×3 row-major: the identity, but where the file has the patient turned. */
   readonly lpsFromCt: readonly number[]

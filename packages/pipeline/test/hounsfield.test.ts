@@ -1,6 +1,6 @@
 import { createPhantom, cropToBox, IDENTITY3, type Vec3, type Volume } from '@raypose/core'
 import { describe, expect, it } from 'vitest'
-import { withoutFilling } from '../src/prepare/filling.js'
+import { withoutFilling } from '../src/files/filling.js'
 import { assertHounsfield } from '../src/prepare/hounsfield.js'
 import { assertCt, keptSpacing, takeIn } from '../src/prepare/intake.js'
 import { sampled } from './bodies.js'
@@ -135,6 +135,19 @@ describe('what fills a CT beyond its field', () => {
         (_, i) => expected.data[Math.floor(i / nz) + (i % nz) * nx * ny]
       )
     )
+  })
+
+  it('is air where the field is tilted, or ends before the file does', () => {
+    // Turned about x by so much within a box that stays: beyond the scan's ends as well as beside it.
+    for (const degrees of [2, 3, 5, 10]) {
+      const [c, s] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)]
+      const tilted = (fill: number) =>
+        sampled([50, 50, 40], [4, 4, 5], [-98, -98, -97.5], (x, y, z) => {
+          const [r, height] = [Math.hypot(x, c * y + s * z), c * z - s * y]
+          return r > 90 || Math.abs(height) > 90 ? fill : r < 60 ? 40 : -1000
+        })
+      expect(withoutFilling(tilted(0)).volume.data, `${degrees}°`).toEqual(tilted(-1024).data)
+    }
   })
 
   it('stays where it is air, where a slice has it not, and where the body is made of it', () => {

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -56,6 +56,8 @@ describe('from a CT to a registered X-ray', () => {
     expect(await readdir(out)).toEqual(['.preparing'])
     const found = JSON.parse(await readFile(join(out, '.preparing', 'landmarks.json'), 'utf8'))
     stages.length = 0
+    // A checkpoint that was damaged meanwhile costs the steps until then, no more.
+    await writeFile(join(out, '.preparing', 'checkpoint.bin'), 'RPCHKPT1 and no more')
     const manifest = await run()
     expect(stages.some(s => s.startsWith('Looking') || s.startsWith('Detecting'))).toBe(false)
     expect(manifest.landmarks.map(l => l.point)).toEqual(found.map((l: { point: number[] }) => l.point))

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { deflateSync, gzipSync } from 'node:zlib'
@@ -168,12 +169,10 @@ describe('a folder of several series', () => {
       ).map(s => [`${uid}/${s.name}`, s.bytes])
     )
 
-  it('is the same where not all of it is kept in memory, and large files of other kinds are not read', async () => {
-    const path = await folder({
-      ...slices(1, '1.2.3'),
-      ...slices(2, '1.2.4'),
-      'film.mp4': new Uint8Array(100_000)
-    })
+  const both = { ...slices(1, '1.2.3'), ...slices(2, '1.2.4') }
+
+  it('is the same where not all of it is kept in memory', async () => {
+    const path = await folder(both)
     const [all, some, none] = await Promise.all(
       [undefined, 5000, 0].map(keepBytes => readCt(path, { series: '1.2.4', keepBytes }))
     )
@@ -181,5 +180,35 @@ describe('a folder of several series', () => {
     expect(some).toEqual(all)
     expect(none).toEqual(all)
     await expect(readCt(path, { keepBytes: 0 })).rejects.toThrow(/There are 2 CT series/)
+  })
+
+  it('is read again where it was not kept, and only there', async () => {
+    const other = slices(3, '1.2.4')
+    for (const [keepBytes, factor] of [
+      [undefined, 2],
+      [0, 3]
+    ] as const) {
+      const path = await folder(both)
+      const { volume } = await readCt(path, {
+        series: '1.2.4',
+        keepBytes,
+        // All files were seen by then.
+        onProgress: ({ fraction }) => {
+          if (fraction === 0.5)
+            for (const [name, bytes] of Object.entries(other)) writeFileSync(join(path, name), bytes)
+        }
+      })
+      // The first file of a series may be kept, since one series is needed whole.
+      expect(volume.data[999]).toBe(factor * data[999])
+    }
+  })
+
+  it('may lie beside files too large to read, DICOM or not', async () => {
+    const [cine] = Object.values(slices(1, '1.2.5'))
+    const path = await folder({ ...both, 'film.mp4': new Uint8Array(8192), 'cine.dcm': cine })
+    // Sparse: of a length that no read takes, and on no disk.
+    for (const name of ['film.mp4', 'cine.dcm']) await truncate(join(path, name), 2 ** 31 + 4096)
+    const { volume } = await readCt(path, { series: '1.2.4' })
+    expect(volume.data[0]).toBe(2 * data[0])
   })
 })

@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   createRegistrar,
@@ -9,6 +9,7 @@ import {
   type Registration,
   type RegistrationJson,
   type RelativeSource,
+  readJson,
   registrationJson,
   relativeGeometry,
   writeFileAtomic,
@@ -28,6 +29,8 @@ const FILES = {
   report: 'report.html'
 } as const
 
+const SET_FORMAT = 'raypose-registration-set'
+
 export interface RegisteredXray {
   readonly result: RegistrationJson
   readonly report: string
@@ -40,10 +43,10 @@ export interface RegisteredXray {
  */
 export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[]> {
   const { onProgress, signal } = w
-  await removeResults(w.out)
   // The X-rays first: they are what is most often wrong, and quick to read.
   const read = await readXrays(w)
   await ensureWritableFolder(w.out)
+  await removeEarlier(w.out)
   onProgress?.({ stage: 'Opening the patient', fraction: 0 })
   const patient = await openPatient(w.patient)
   const registrar = await createRegistrar(patient, w)
@@ -77,7 +80,7 @@ export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[
       )
     if (several)
       await writeJsonAtomic(join(w.out, FILES.result), {
-        format: 'raypose-registration-set',
+        format: SET_FORMAT,
         relativeGeometry: relative.source,
         solved: set.solved,
         results: out.map(({ result }, i) => ({
@@ -93,12 +96,18 @@ export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[
   }
 }
 
-/** An earlier registration's results: whatever happens now, nobody shall take them for this one's. */
-async function removeResults(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => [])
-  const folders = [folder, ...names.filter(n => /^[1-9]\d*$/.test(n)).map(n => join(folder, n))]
+/**
+ * Removes what an earlier registration left here: whatever happens now, nobody shall take it for this one's. Where it was of several
+ * X-rays, their folders are in its own list; what another program wrote stays.
+ */
+async function removeEarlier(folder: string): Promise<void> {
+  const before = await readJson(join(folder, FILES.result)).catch(() => null)
+  const { format, results } = (before ?? {}) as { format?: unknown; results?: unknown }
+  if (format === SET_FORMAT && Array.isArray(results))
+    for (let i = 1; i <= results.length; i++) await removeEarlier(join(folder, String(i)))
+  else if (format !== 'raypose-registration') return
   // What cannot be removed cannot be written either, which is said then.
-  await Promise.all(folders.map(f => rm(join(f, FILES.result), { force: true }).catch(() => {})))
+  for (const name of Object.values(FILES)) await rm(join(folder, name), { force: true }).catch(() => {})
 }
 
 /** What became of roughly known geometry. */

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   applyRigid,
@@ -15,6 +16,7 @@ import {
   type OnProgress,
   openPatient,
   type RegistrarOptions,
+  readJson,
   readXraySequence,
   type TrackedFrame,
   turnedNote,
@@ -74,6 +76,15 @@ export interface TrackJson {
   }
 }
 
+const FILES = { track: 'track.json', first: 'overlay-first.png', last: 'overlay-last.png' } as const
+
+/** Removes what an earlier run left here, lest it be taken for this one's. */
+async function removeEarlier(folder: string): Promise<void> {
+  const before = await readJson(join(folder, FILES.track)).catch(() => null)
+  if ((before as { format?: unknown } | null)?.format !== 'raypose-track') return
+  for (const name of Object.values(FILES)) await rm(join(folder, name), { force: true }).catch(() => {})
+}
+
 /**
  * Follows a patient through the frames of a fluoroscopy run; writes `track.json` and overlays of the first and the last pose. Where the
  * work ends early, it writes what there is, and says why.
@@ -90,6 +101,7 @@ export async function trackToFolder(w: TrackWork): Promise<TrackJson> {
   const end = Math.min(sequence.frames, first + (w.count ?? sequence.frames))
   const begin = await firstReadable(sequence, first, end)
   await ensureWritableFolder(w.out)
+  await removeEarlier(w.out)
   w.onProgress?.({ stage: 'Opening the patient', fraction: 0 })
   const patient = await openPatient(w.patient)
   const registrar = await createRegistrar(patient, { threads: w.threads })
@@ -146,7 +158,7 @@ export async function trackToFolder(w: TrackWork): Promise<TrackJson> {
         drr: registrar.renderer.render(camera),
         landmarks: { projected: projectAll(camera, patient.landmarks) }
       })
-      await writeFileAtomic(join(w.out, k === 0 ? 'overlay-first.png' : 'overlay-last.png'), png)
+      await writeFileAtomic(join(w.out, k === 0 ? FILES.first : FILES.last), png)
     }
     const quick = frames.filter(f => f.how === 'followed')
     const json: TrackJson = {
@@ -163,7 +175,7 @@ export async function trackToFolder(w: TrackWork): Promise<TrackJson> {
         patient: { sha256: patient.sha256 }
       }
     }
-    await writeJsonAtomic(join(w.out, 'track.json'), json)
+    await writeJsonAtomic(join(w.out, FILES.track), json)
     return json
   }
 }

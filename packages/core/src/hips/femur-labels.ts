@@ -1,4 +1,5 @@
 import { dot, IDENTITY3, sub, type Vec3 } from '../geometry/linear.js'
+import { floodFrom, rimOf } from '../image/flood.js'
 import type { GridBox } from '../phantom/surface.js'
 import { resampleVolume } from '../volume/resample.js'
 import { indexToLps, type Volume } from '../volume/volume.js'
@@ -147,33 +148,12 @@ function dropPieces(data: Uint8Array, [ni, nj, nk]: Vec3, least: number): void {
 /** Gives a bone its marrow: what its outline encloses in a slice. */
 function fillSlices(data: Uint8Array, [ni, nj, nk]: Vec3, label: number): void {
   const slice = ni * nj
-  const outside = new Uint8Array(slice)
+  const free = new Uint8Array(slice)
   for (let k = 0; k < nk; k++) {
     const part = data.subarray(k * slice, (k + 1) * slice)
     if (!part.includes(label)) continue
-    outside.fill(0)
-    const stack: number[] = []
-    const push = (o: number) => {
-      if (outside[o] || part[o] === label) return
-      outside[o] = 1
-      stack.push(o)
-    }
-    for (let i = 0; i < ni; i++) {
-      push(i)
-      push(slice - ni + i)
-    }
-    for (let j = 0; j < nj; j++) {
-      push(j * ni)
-      push(j * ni + ni - 1)
-    }
-    while (stack.length > 0) {
-      const o = stack.pop() as number
-      const i = o % ni
-      if (i > 0) push(o - 1)
-      if (i < ni - 1) push(o + 1)
-      if (o >= ni) push(o - ni)
-      if (o < slice - ni) push(o + ni)
-    }
+    for (let o = 0; o < slice; o++) free[o] = Number(part[o] !== label)
+    const outside = floodFrom(free, ni, rimOf(ni, nj))
     for (let o = 0; o < slice; o++) if (!outside[o]) part[o] = label
   }
 }

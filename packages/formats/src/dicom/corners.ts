@@ -19,7 +19,7 @@ export interface Corners {
   middle: number
 }
 
-/** Air and fat lie below; a corner of them is as it should be. */
+/** Air and lung lie below; a corner of them is as it should be. */
 const LEAST_HU = -300
 /** Below what any CT holds after reading. */
 const MARK = -32768

@@ -4,6 +4,7 @@ import {
   type CodedParts,
   type Elements,
   itemsOf,
+  PIXEL_DATA,
   type Place,
   parseElements,
   readableElements,
@@ -27,8 +28,6 @@ export interface Dataset {
   bytes(tag: string): Uint8Array | null
   /** Encapsulated pixel data; null where it is absent or not encapsulated. */
   coded(tag: string): CodedParts | null
-  /** A copy without pixel data that does not hold on to the file's bytes. */
-  withoutPixels(): Dataset
 }
 
 export interface ParsedDicom {
@@ -36,13 +35,16 @@ export interface ParsedDicom {
   readonly dataset: Dataset
   /** UID of the transfer syntax; guessed where the file has no meta group. */
   readonly syntax: string
+  /** Whether the file has pixel data, be they kept or not. */
+  readonly hasPixels: boolean
 }
 
 /**
  * Parses a DICOM file, with or without its preamble, up to and including its pixel data.
+ * @param dropPixels whether to leave the pixel data out, and hold on to nothing of the file's bytes
  * @throws FileFormatError if it is not one, or is truncated or damaged.
  */
-export function parseDicom(bytes: Uint8Array, name: string): ParsedDicom {
+export function parseDicom(bytes: Uint8Array, name: string, dropPixels = false): ParsedDicom {
   if (!looksLikeDicom(bytes))
     throw new FileFormatError(
       `${name} is not a DICOM file: it has no "DICM" at byte 128`,
@@ -50,13 +52,14 @@ export function parseDicom(bytes: Uint8Array, name: string): ParsedDicom {
     )
   return guard(name, () => {
     const { meta, elements, syntax } = parseElements(bytes, name)
-    return { meta: datasetOf(meta, name), dataset: datasetOf(elements, name), syntax }
+    const kept = dropPixels ? withoutPixelData : (e: Elements) => e
+    return {
+      meta: datasetOf(kept(meta), name),
+      dataset: datasetOf(kept(elements), name),
+      syntax,
+      hasPixels: elements.places.has(PIXEL_DATA)
+    }
   })
-}
-
-/** A parsed file without its pixel data, and without the memory that they took. */
-export function withoutPixels({ meta, dataset, syntax }: ParsedDicom): ParsedDicom {
-  return { meta: meta.withoutPixels(), dataset: dataset.withoutPixels(), syntax }
 }
 
 /** As much as can be read of a damaged DICOM file, to tell what it was. */
@@ -127,8 +130,7 @@ function datasetOf(e: Elements, name: string): Dataset {
       const place = e.places.get(tag)
       return place && !place.coded ? content(place) : null
     },
-    coded: tag => e.places.get(tag)?.coded ?? null,
-    withoutPixels: () => datasetOf(withoutPixelData(e), name)
+    coded: tag => e.places.get(tag)?.coded ?? null
   }
 }
 

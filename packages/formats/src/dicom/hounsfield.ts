@@ -1,4 +1,4 @@
-import { CancelledError, FileFormatError, type Vec3 } from '@raypose/core'
+import { CancelledError, FileFormatError, floodFrom, rimOf, type Vec3 } from '@raypose/core'
 import { type HuArray, LOWEST_HU } from '../bytes/elements.js'
 import { commonCorner, markCorners, settleCorners } from './corners.js'
 import { decodePaddedFrame } from './pixels.js'
@@ -49,31 +49,11 @@ async function rescaled({ file, frame, rescale }: Slice, hu: Float64Array): Prom
   // A value that tissue has, too, is padding where it hangs together with the slice's rim.
   let highest = Number.NEGATIVE_INFINITY
   for (let i = 0; i < hu.length; i++) if (padded[i] && hu[i] > highest) highest = hu[i]
-  const air = highest > LEAST_TISSUE_HU ? fromRim(padded, file.header.columns) : padded
+  const air =
+    highest > LEAST_TISSUE_HU
+      ? floodFrom(padded, file.header.columns, rimOf(file.header.columns, file.header.rows))
+      : padded
   for (let i = 0; i < hu.length; i++) if (air[i]) hu[i] = LOWEST_HU
-}
-
-/** Of the pixels marked in a slice those from which one gets to its rim over others. */
-function fromRim(marked: Uint8Array, columns: number): Uint8Array {
-  const rows = marked.length / columns
-  const out = new Uint8Array(marked.length)
-  const stack: number[] = []
-  const reach = (i: number) => {
-    if (!marked[i] || out[i]) return
-    out[i] = 1
-    stack.push(i)
-  }
-  for (let x = 0; x < columns; x++) for (const y of [0, rows - 1]) reach(y * columns + x)
-  for (let y = 0; y < rows; y++) for (const x of [0, columns - 1]) reach(y * columns + x)
-  while (stack.length > 0) {
-    const i = stack.pop() as number
-    const x = i % columns
-    if (x > 0) reach(i - 1)
-    if (x < columns - 1) reach(i + 1)
-    if (i >= columns) reach(i - columns)
-    if (i < marked.length - columns) reach(i + columns)
-  }
-  return out
 }
 
 /** Writes a slice where it belongs, and gives the array, which is another where a value does not fit Int16. */

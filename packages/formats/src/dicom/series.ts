@@ -1,7 +1,6 @@
 import { RayposeError } from '@raypose/core'
-import { type Dataset, type ParsedDicom, parseDicom, peekDicom, withoutPixels } from './dataset.js'
+import { type Dataset, type ParsedDicom, parseDicom, peekDicom } from './dataset.js'
 import { type DicomFile, dicomImage, type NamedBytes } from './header.js'
-import { PIXEL_DATA } from './parse.js'
 import { hasPreamble, looksLikeDicom } from './preamble.js'
 import { type Reconstruction, reconstructionsOf } from './reconstructions.js'
 
@@ -56,6 +55,8 @@ export function groupSeries(files: readonly NamedBytes[]): SeriesListing {
 export interface SeriesSorter {
   /** @param dropPixels whether to hold on to the header only (see {@link DicomFile.pixelsDropped}) */
   add(file: NamedBytes, dropPixels?: boolean): void
+  /** Number of series so far. */
+  seriesSeen(): number
   listing(): SeriesListing
 }
 
@@ -70,13 +71,13 @@ export function createSeriesSorter(): SeriesSorter {
       return
     }
     try {
-      const parsed = parseDicom(bytes, name)
+      const parsed = parseDicom(bytes, name, dropPixels)
       if (isNoImage(parsed)) {
         notImages.push(name)
         return
       }
       const file: DicomFile = dropPixels
-        ? { ...dicomImage(withoutPixels(parsed), name), pixelsDropped: true }
+        ? { ...dicomImage(parsed, name), pixelsDropped: true }
         : dicomImage(parsed, name)
       const group = groups.get(file.header.seriesUid)
       if (group) group.push(file)
@@ -97,7 +98,7 @@ export function createSeriesSorter(): SeriesSorter {
     notImages,
     unreadable
   })
-  return { add, listing }
+  return { add, seriesSeen: () => groups.size, listing }
 }
 
 /** One series, or several where overlapping reconstructions share its UID. */
@@ -148,9 +149,8 @@ function unreadableFile(
 const CT_CLASSES = ['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.2.1', '1.2.840.10008.5.1.4.1.1.2.2']
 
 /** Neither pixels nor rows: vendors keep their own data in series too. A CT image without them is cut off. */
-function isNoImage({ meta, dataset }: ParsedDicom): boolean {
+function isNoImage({ meta, dataset, hasPixels }: ParsedDicom): boolean {
   const storageClass = dataset.text('00080016') || meta.text('00020002')
-  const hasPixels = dataset.bytes(PIXEL_DATA) !== null || dataset.coded(PIXEL_DATA) !== null
   return !hasPixels && dataset.number('00280010') === null && !CT_CLASSES.includes(storageClass)
 }
 

@@ -1,4 +1,4 @@
-import { open, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { FileFormatError, FileNotFoundError, RayposeError } from '@raypose/core'
 
 /** Turns an error of the file system into one that says what to do. */
@@ -31,21 +31,6 @@ export async function readBytes(path: string): Promise<Uint8Array> {
     const bytes = await readFile(path)
     if (bytes.length === 0) throw new FileFormatError(`${path} is empty`, 'Copy or export it again.')
     return bytes
-  } catch (error) {
-    throw fileError(path, error)
-  }
-}
-
-/** The first bytes of a file, fewer where it has no more. @throws FileNotFoundError as {@link readBytes} */
-export async function readStart(path: string, count: number): Promise<Uint8Array> {
-  try {
-    const handle = await open(path)
-    try {
-      const { buffer, bytesRead } = await handle.read(new Uint8Array(count), 0, count, 0)
-      return buffer.subarray(0, bytesRead)
-    } finally {
-      await handle.close()
-    }
   } catch (error) {
     throw fileError(path, error)
   }

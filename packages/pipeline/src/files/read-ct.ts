@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { CancelledError, FileFormatError, FileNotFoundError } from '@raypose/core'
 import {
+  type CtVolume,
   chooseSeries,
   createSeriesSorter,
   type DicomFile,
@@ -15,7 +16,9 @@ import {
 } from '@raypose/formats'
 import type { OnProgress } from '../types.js'
 import { assertCtSpacing } from './ct-spacing.js'
-import { fileError, readBytes, readStart } from './read-bytes.js'
+import { withoutFilling } from './filling.js'
+import { fileError, readBytes } from './read-bytes.js'
+import { readStart } from './read-start.js'
 
 export interface ReadCtOptions {
   /** UID of the series to take out of a folder that holds several, or the end of one; `UID#2` where the list says so. */
@@ -105,7 +108,9 @@ async function readVolumeFile(path: string, signal: AbortSignal | undefined): Pr
     })
   const loaded = await readVolumeBytes(path, await readBytes(path), { signal, sibling })
   assertCtSpacing(loaded.volume, path)
-  return loaded
+  if (loaded.format === 'dicom') return loaded
+  const { volume, note } = withoutFilling(loaded.volume)
+  return note === null ? loaded : { ...loaded, volume: volume as CtVolume, notes: [...loaded.notes, note] }
 }
 
 const VOLUME_FILE = /\.(mhd|mha|nii|nii\.gz|nrrd|nhdr)$/i
@@ -148,21 +153,24 @@ async function sortFolder(
     const some = await Promise.all(paths.slice(from, from + AT_A_TIME).map(readIfDicom))
     for (const [k, bytes] of some.entries()) {
       kept += bytes.length
-      sorter.add({ name: names[from + k], bytes }, kept > keepBytes)
+      // One series is needed whole in any case.
+      sorter.add({ name: names[from + k], bytes }, kept > keepBytes && sorter.seriesSeen() > 1)
     }
     onFraction(Math.min(1, (from + AT_A_TIME) / paths.length))
   }
   return { listing: sorter.listing(), names }
 }
 
-/** All of a DICOM file, and the beginning of any other. An empty file is one more that is not DICOM. */
+/** All of a DICOM file, and the beginning of any other, or of one that cannot be read whole. An empty file is one more that is not DICOM. */
 async function readIfDicom(path: string): Promise<Uint8Array> {
   const start = await readStart(path, START_BYTES)
-  return start.length < START_BYTES || looksLikeDicom(start)
-    ? start.length > 0
-      ? readBytes(path)
-      : start
-    : start
+  if (start.length < START_BYTES) return start
+  if (!looksLikeDicom(start)) return start
+  return readBytes(path).catch(error => {
+    // What is too large for a slice, or was emptied meanwhile, is listed as unreadable by what its start says.
+    if (error instanceof FileFormatError) return start
+    throw error
+  })
 }
 
 /** The files of a series, those read again whose pixels were let go. */
@@ -172,11 +180,11 @@ async function withPixels(
   signal: AbortSignal | undefined
 ): Promise<(DicomFile | NamedBytes)[]> {
   const whole: (DicomFile | NamedBytes)[] = []
-  for (const file of files) {
+  const read = async (file: DicomFile) =>
+    file.pixelsDropped ? { name: file.name, bytes: await readBytes(join(folder, file.name)) } : file
+  for (let from = 0; from < files.length; from += AT_A_TIME) {
     if (signal?.aborted) throw new CancelledError()
-    whole.push(
-      file.pixelsDropped ? { name: file.name, bytes: await readBytes(join(folder, file.name)) } : file
-    )
+    whole.push(...(await Promise.all(files.slice(from, from + AT_A_TIME).map(read))))
   }
   return whole
 }

@@ -8,6 +8,7 @@ import {
   type Detector,
   gridViews,
   heightRange,
+  ModelError,
   PAPER_SOURCE_TO_ISOCENTER,
   poseFromView,
   type Random,
@@ -24,6 +25,8 @@ import {
   createDetector,
   type Detector as LandmarkDetector,
   type Network,
+  type NetworkSpec,
+  readCheckpointNote,
   transferParameters
 } from '@raypose/network'
 import { patientLayers } from '../patient/layers.js'
@@ -48,6 +51,17 @@ const PATIENCE = 3
 /** Time between checkpoints, s: a kill costs no more than that. */
 const CHECKPOINT_SECONDS = 15
 const WORST_VIEWS = 4
+
+const isSound = (spec: NetworkSpec, checkpoint: Uint8Array | undefined): boolean => {
+  if (!checkpoint) return false
+  try {
+    readCheckpointNote(spec, checkpoint)
+    return true
+  } catch (error) {
+    if (error instanceof ModelError) return false
+    throw error
+  }
+}
 
 /** A tenth of the poses learnt from (paper section 2), within reason. */
 export const validationCount = (steps: number): number =>
@@ -104,13 +118,16 @@ export async function retrain(
   const before = judge(await general.detect(validation.images))
   const start = patientNetwork(network, landmarks, o.seed)
 
+  // One that is damaged is as good as none: this retraining begins anew.
+  const checkpoint = isSound(start.spec, work.checkpoint) ? work.checkpoint : undefined
+  const earlier = checkpoint ? work.training : { curve: [], validationCurve: [], seconds: 0 }
   const started = performance.now()
-  const curve = [...work.training.curve]
-  const validationCurve = [...work.training.validationCurve]
+  const curve = [...earlier.curve]
+  const validationCurve = [...earlier.validationCurve]
   const record = (): TrainingRecord => ({
     curve,
     validationCurve,
-    seconds: work.training.seconds + (performance.now() - started) / 1000
+    seconds: earlier.seconds + (performance.now() - started) / 1000
   })
   const trained: TrainResult = await trainNetwork({
     spec: start.spec,
@@ -146,7 +163,7 @@ export async function retrain(
     averageDecay: Math.min(0.998, Math.max(0.5, 1 - 20 / o.steps)),
     parameters: start.parameters,
     seed: o.seed,
-    checkpoint: work.checkpoint,
+    checkpoint,
     validation: interim,
     patience: PATIENCE,
     validateEvery: Math.max(25, Math.round(o.steps / VALIDATIONS)),

@@ -8,7 +8,7 @@ import { VERSION } from '../version.js'
 export const turnedNote = (lpsFromCt: Mat3): string | null =>
   isIdentity(lpsFromCt)
     ? null
-    : `The CT has the patient ${orientationInWords(lpsFromCt)}. Poses are in the patient's own frame (cameraFromLps); for the CT's coordinates as its file has them: cameraFromCt = cameraFromLps · lpsFromCt.`
+    : `The CT has the patient ${orientationInWords(lpsFromCt)}. Poses are in the patient's own frame (cameraFromLps); for the file's own coordinates, as LPS (a NIfTI's with x and y negated): cameraFromCt = cameraFromLps · lpsFromCt.`
 
 /** A registration as the JSON that files and programs get. */
 export function registrationJson(
