@@ -93,7 +93,7 @@ export function takeIn(ct: Volume, located: Located, anatomy: string): Intake {
   const fine = spacing.some((s, a) => s !== cropped.spacing[a])
   if (fine)
     notes.push(
-      `Voxels ${cropped.spacing.some(s => s < TOO_FINE_MM) ? `finer than ${TOO_FINE_MM} mm` : `beyond ${MOST_VOXELS / 1e6} million`} were resampled: now ${spacing.map(s => s.toFixed(2)).join(' × ')} mm.`
+      `${cropped.spacing.some(s => s < TOO_FINE_MM) ? `Voxels finer than ${TOO_FINE_MM} mm were averaged` : `More than ${MOST_VOXELS / 1e6} million voxels were resampled to fewer`}: now ${spacing.map(s => s.toFixed(2)).join(' × ')} mm.`
     )
   if (cropped.spacing.some(s => s >= THICK_MM))
     notes.push(
