@@ -86,11 +86,12 @@ describe('a folder that cannot be written', () => {
     const geometry = at('posed.json')
     // The patient is not there: that would be the next thing to fail.
     const common = { patient: at('nobody'), reading: {}, out }
+    // One after the other: a promise that fails before it is waited for is a failure of its own.
     for (const work of [
-      registerToFolder({ ...common, xrays: [at('a.png')], geometry: [geometry] }),
-      trackToFolder({ ...common, xray: at('a.png'), geometry })
+      () => registerToFolder({ ...common, xrays: [at('a.png')], geometry: [geometry] }),
+      () => trackToFolder({ ...common, xray: at('a.png'), geometry })
     ])
-      await expect(work).rejects.toBeInstanceOf(StorageError)
+      await expect(work()).rejects.toBeInstanceOf(StorageError)
   })
 })
 
