@@ -114,3 +114,11 @@ export const seriesFiles = (
       changed(sliceElements(5 * k, pixels(k)), change(k))
     )
   )
+
+/** Items of a sequence in implicit little endian: the content of an element of unknown kind (UN). */
+export const implicitItems = (...elements: Record<string, Content>[]): Uint8Array =>
+  itemBytes(...elements.map(e => dataSetBytes(e, false)))
+export const implicitSequence = (...elements: Record<string, Content>[]): Content => [
+  'SQ',
+  implicitItems(...elements)
+]

@@ -5,7 +5,8 @@ import {
   type Content,
   changed,
   dataSetBytes,
-  itemBytes,
+  implicitItems,
+  implicitSequence,
   partTen,
   seriesFiles,
   sliceElements
@@ -60,21 +61,17 @@ describe('a data set without the preamble', () => {
 })
 
 describe('functional groups that an archive stored as of unknown kind (UN)', () => {
-  /** The archive knew only the length: the content stays in implicit little endian. */
-  const items = (...elements: Record<string, Content>[]) =>
-    itemBytes(...elements.map(e => dataSetBytes(e, false)))
-  const sequence = (...elements: Record<string, Content>[]): Content => ['SQ', items(...elements)]
-
+  // The archive knew only the length: the content stays in implicit little endian.
   it('are read as implicit little endian', async () => {
     const shared = {
-      '00209116': sequence({ '00200037': ['DS', '1', '0', '0', '0', '1', '0'] }),
-      '00289110': sequence({ '00280030': ['DS', '0.7', '0.7'] }),
-      '00289145': sequence({ '00281052': ['DS', '-24'], '00281053': ['DS', '1'] })
+      '00209116': implicitSequence({ '00200037': ['DS', '1', '0', '0', '0', '1', '0'] }),
+      '00289110': implicitSequence({ '00280030': ['DS', '0.7', '0.7'] }),
+      '00289145': implicitSequence({ '00281052': ['DS', '-24'], '00281053': ['DS', '1'] })
     } satisfies Record<string, Content>
     const frames = Array.from(
       { length: 10 },
       (_, k): Record<string, Content> => ({
-        '00209113': sequence({ '00200032': ['DS', '0', '0', `${2 * k}`] })
+        '00209113': implicitSequence({ '00200032': ['DS', '0', '0', `${2 * k}`] })
       })
     )
     const elements = changed(sliceElements(0, new Int16Array(640).fill(64)), {
@@ -84,8 +81,8 @@ describe('functional groups that an archive stored as of unknown kind (UN)', () 
       '00280030': null,
       '00281052': null,
       '00281053': null,
-      '52009229': ['UN', items(shared)],
-      '52009230': ['UN', items(...frames)]
+      '52009229': ['UN', implicitItems(shared)],
+      '52009230': ['UN', implicitItems(...frames)]
     })
     const { volume } = await volumeFromSeries([partTen('enhanced.dcm', elements)])
     expect(volume.size).toEqual([8, 8, 10])

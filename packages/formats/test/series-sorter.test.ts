@@ -8,19 +8,15 @@ import {
   volumeFromSeries
 } from '../src/index.js'
 import {
-  type Content,
   changed,
-  dataSetBytes,
-  itemBytes,
+  implicitItems,
+  implicitSequence,
   partTen,
   seriesFiles,
   sliceElements
 } from './dicom-bytes.js'
 import { shuffled } from './fixtures.js'
 
-const items = (...elements: Record<string, Content>[]) =>
-  itemBytes(...elements.map(e => dataSetBytes(e, false)))
-const sequence = (...elements: Record<string, Content>[]): Content => ['SQ', items(...elements)]
 const enhanced = partTen(
   'enhanced.dcm',
   changed(sliceElements(0, new Int16Array(640).fill(64)), {
@@ -31,16 +27,16 @@ const enhanced = partTen(
     '00280030': null,
     '52009229': [
       'UN',
-      items({
-        '00209116': sequence({ '00200037': ['DS', '1', '0', '0', '0', '1', '0'] }),
-        '00289110': sequence({ '00280030': ['DS', '0.7', '0.7'] })
+      implicitItems({
+        '00209116': implicitSequence({ '00200037': ['DS', '1', '0', '0', '0', '1', '0'] }),
+        '00289110': implicitSequence({ '00280030': ['DS', '0.7', '0.7'] })
       })
     ],
     '52009230': [
       'UN',
-      items(
+      implicitItems(
         ...Array.from({ length: 10 }, (_, k) => ({
-          '00209113': sequence({ '00200032': ['DS', '0', '0', `${2 * k}`] })
+          '00209113': implicitSequence({ '00200032': ['DS', '0', '0', `${2 * k}`] })
         }))
       )
     ]

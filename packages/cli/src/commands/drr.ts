@@ -10,11 +10,8 @@ import {
   gridCentre,
   type Image,
   imageRange,
-  PAPER_DETECTOR,
-  PAPER_SOURCE_TO_ISOCENTER,
   poseFromView,
   type Vec2,
-  type Vec3,
   VolumeError
 } from '@raypose/core'
 import { writeNrrdImage, writePng16 } from '@raypose/formats'
@@ -27,94 +24,26 @@ import {
   writeJsonAtomic
 } from '@raypose/pipeline'
 import type { Command } from 'commander'
-import {
-  CT_HELP,
-  imageSize,
-  oneOf,
-  optionWithDefault,
-  pixelSize,
-  positiveNumber,
-  type ViewAngles,
-  vector,
-  viewAngles
-} from '../arguments.js'
+import { oneOf } from '../arguments.js'
 import { duration, fixed } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
 import type { CommandResult } from '../terminal/output.js'
 import { textList } from '../terminal/table.js'
+import { type CameraOptions, withCameraOptions } from './camera-options.js'
 
-interface DrrOptions extends CommonOptions {
-  readonly ct: string
-  readonly series?: string
-  readonly view: ViewAngles
-  readonly translate: Vec3
-  readonly isocenter?: Vec3
-  readonly sdd: number
-  readonly sourceToIsocenter: number
-  readonly pixel: Vec2
-  readonly size: Vec2
+interface DrrOptions extends CommonOptions, CameraOptions {
   readonly backend: 'auto' | 'webgpu' | 'wasm' | 'reference'
   readonly interpolation?: 'trilinear' | 'nearest'
   readonly out: string
 }
 
 export function addDrrCommand(program: Command): void {
-  const d = PAPER_DETECTOR
-  const command = program
-    .command('drr')
-    .description('Render a digitally reconstructed radiograph (DRR) of a CT.')
-    .requiredOption('--ct <path>', CT_HELP)
+  const command = withCameraOptions(
+    program.command('drr').description('Render a digitally reconstructed radiograph (DRR) of a CT.')
+  )
     .requiredOption(
       '--out <file>',
       'picture to write: .png (16 bits) or .nrrd (line integrals); its geometry goes beside it as .json'
-    )
-    .addOption(
-      optionWithDefault(
-        '--view <alpha,beta,gamma>',
-        'C-arm angles in degrees: cranial/caudal, roll, left/right',
-        viewAngles('--view'),
-        '0,0,0'
-      )
-    )
-    .addOption(
-      optionWithDefault(
-        '--translate <x,y,z>',
-        'offset of the C-arm from the isocentre, mm in LPS',
-        vector('--translate'),
-        '0,0,0'
-      )
-    )
-    .option(
-      '--isocenter <x,y,z>',
-      'point the C-arm turns about, mm in LPS (default: the centre of the CT)',
-      vector('--isocenter')
-    )
-    .option(
-      '--series <uid>',
-      'DICOM series to take, by the end of its UID (UID#2 where several reconstructions share one)'
-    )
-    .option('--sdd <mm>', 'distance from source to detector', positiveNumber('--sdd', '1200'), d.sdd)
-    .option(
-      '--source-to-isocenter <mm>',
-      'distance from source to isocentre',
-      positiveNumber('--source-to-isocenter', '700'),
-      PAPER_SOURCE_TO_ISOCENTER
-    )
-    .addOption(
-      optionWithDefault(
-        '--pixel <mm>',
-        'pixel size, one number or columns,rows',
-        pixelSize('--pixel'),
-        d.pixel.join(',')
-      )
-    )
-    .addOption(
-      optionWithDefault(
-        '--size <columns x rows>',
-        'size of the picture in pixels',
-        imageSize('--size'),
-        d.size.join('x')
-      )
     )
     .option(
       '--backend <name>',

@@ -1,5 +1,5 @@
 import { ArgumentError, XRAY_PRESETS, type XrayPreset } from '@raypose/core'
-import type { Command } from 'commander'
+import { Command } from 'commander'
 import { oneOf, wholeNumber } from '../arguments.js'
 import { protocolText } from '../report/protocol-text.js'
 import type { CommandContext } from '../run-command.js'
@@ -59,28 +59,15 @@ export const withProtocolOptions = (command: Command): Command =>
       wholeNumber('--workers', 1, '2')
     )
 
-/** Options of `raypose evaluate` that go with a protocol only, or only without one. */
-const GOES: Readonly<Record<'with' | 'without', readonly string[]>> = {
-  with: [
-    'patients',
-    'prepared',
-    'model',
-    'profile',
-    'methods',
-    'ablate',
-    'captureRange',
-    'import',
-    'export',
-    'compare',
-    'workers'
-  ],
-  without: ['patient', 'landmarks', 'similarity', 'threads']
-}
+/** Options of `raypose evaluate` that a protocol leaves no room for; those of {@link withProtocolOptions} go with one only. */
+const WITHOUT_PROTOCOL = ['patient', 'landmarks', 'similarity', 'threads']
 
 /** Says which option would be ignored. @throws ArgumentError for one of a protocol without it, or the other way round */
 export function refuseMixed(command: Command, given: { readonly protocol?: string }): void {
   const byProtocol = given.protocol !== undefined
-  const alien = GOES[byProtocol ? 'without' : 'with']
+  const alien = byProtocol
+    ? WITHOUT_PROTOCOL
+    : withProtocolOptions(new Command()).options.map(o => o.attributeName())
   const option = command.options.find(o => {
     const name = o.attributeName()
     return alien.includes(name) && given[name as keyof typeof given] !== undefined

@@ -10,14 +10,10 @@ import {
   gridCentre,
   type Instrument,
   instrumentsFromJson,
-  PAPER_DETECTOR,
-  PAPER_SOURCE_TO_ISOCENTER,
   poseFromView,
   renderMaterials,
   type SimulatedXray,
   simulateXray,
-  type Vec2,
-  type Vec3,
   VolumeError,
   XRAY_PRESETS,
   XRAY_SETTINGS,
@@ -33,34 +29,15 @@ import {
   writeJsonAtomic
 } from '@raypose/pipeline'
 import { type Command, Option } from 'commander'
-import {
-  CT_HELP,
-  imageSize,
-  oneOf,
-  optionWithDefault,
-  pixelSize,
-  positiveNumber,
-  type ViewAngles,
-  vector,
-  viewAngles,
-  wholeNumber
-} from '../arguments.js'
+import { oneOf, positiveNumber, wholeNumber } from '../arguments.js'
 import { duration, fixed } from '../report/format.js'
 import { type CommandContext, type CommonOptions, runCommand, withCommonOptions } from '../run-command.js'
 import type { CommandResult } from '../terminal/output.js'
 import { textList } from '../terminal/table.js'
 import { withFemursMoved } from '../work/moved-femurs.js'
+import { type CameraOptions, withCameraOptions } from './camera-options.js'
 
-interface SimulateOptions extends CommonOptions {
-  readonly ct: string
-  readonly series?: string
-  readonly view: ViewAngles
-  readonly translate: Vec3
-  readonly isocenter?: Vec3
-  readonly sdd: number
-  readonly sourceToIsocenter: number
-  readonly pixel: Vec2
-  readonly size: Vec2
+interface SimulateOptions extends CommonOptions, CameraOptions {
   readonly preset: XrayPreset
   readonly seed: number
   readonly set: readonly string[]
@@ -75,39 +52,12 @@ const FORMATS = ['.png', '.dcm'] as const
 type Format = (typeof FORMATS)[number]
 
 export function addSimulateCommand(program: Command): void {
-  const d = PAPER_DETECTOR
-  const command = program
-    .command('simulate')
-    .description('Make a realistic X-ray image of a CT, as a C-arm would take it.')
-    .requiredOption('--ct <path>', CT_HELP)
+  const command = withCameraOptions(
+    program.command('simulate').description('Make a realistic X-ray image of a CT, as a C-arm would take it.')
+  )
     .requiredOption(
       '--out <file>',
       'image to write: .dcm (DICOM XA) or .png; its geometry goes beside it as .json, what was done to it as .applied.json'
-    )
-    .addOption(
-      optionWithDefault(
-        '--view <alpha,beta,gamma>',
-        'C-arm angles in degrees: cranial/caudal, roll, left/right',
-        viewAngles('--view'),
-        '0,0,0'
-      )
-    )
-    .addOption(
-      optionWithDefault(
-        '--translate <x,y,z>',
-        'offset of the C-arm from the isocentre, mm in LPS',
-        vector('--translate'),
-        '0,0,0'
-      )
-    )
-    .option(
-      '--isocenter <x,y,z>',
-      'point the C-arm turns about, mm in LPS (default: the centre of the CT)',
-      vector('--isocenter')
-    )
-    .option(
-      '--series <uid>',
-      'DICOM series to take, by the end of its UID (UID#2 where several reconstructions share one)'
     )
     .option(
       '--preset <name>',
@@ -131,29 +81,6 @@ export function addSimulateCommand(program: Command): void {
     )
     .option('--landmarks <file>', 'JSON with the 23 landmarks of the pelvis in the CT: where its hips are')
     .option('--seed <n>', 'seed of all that is random', wholeNumber('--seed', 0, '1'), 1)
-    .option('--sdd <mm>', 'distance from source to detector', positiveNumber('--sdd', '1200'), d.sdd)
-    .option(
-      '--source-to-isocenter <mm>',
-      'distance from source to isocentre',
-      positiveNumber('--source-to-isocenter', '700'),
-      PAPER_SOURCE_TO_ISOCENTER
-    )
-    .addOption(
-      optionWithDefault(
-        '--pixel <mm>',
-        'pixel size, one number or columns,rows',
-        pixelSize('--pixel'),
-        d.pixel.join(',')
-      )
-    )
-    .addOption(
-      optionWithDefault(
-        '--size <columns x rows>',
-        'size of the picture in pixels',
-        imageSize('--size'),
-        d.size.join('x')
-      )
-    )
   withCommonOptions(command)
     .addHelpText(
       'after',

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   createRegistrar,
@@ -9,13 +8,13 @@ import {
   type Registration,
   type RegistrationJson,
   type RelativeSource,
-  readJson,
   registrationJson,
   relativeGeometry,
   writeFileAtomic,
   writeJsonAtomic
 } from '@raypose/pipeline'
 import { registerReport } from '../report/register-report.js'
+import { removeEarlier } from './earlier-files.js'
 import { findings, readingOf } from './picture-reading.js'
 import { geometryOf, readXrays } from './read-xrays.js'
 import type { RegisterWork } from './register-work.js'
@@ -29,6 +28,7 @@ const FILES = {
   report: 'report.html'
 } as const
 
+const ONE_FORMAT: RegistrationJson['format'] = 'raypose-registration'
 const SET_FORMAT = 'raypose-registration-set'
 
 export interface RegisteredXray {
@@ -46,7 +46,7 @@ export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[
   // The X-rays first: they are what is most often wrong, and quick to read.
   const read = await readXrays(w)
   await ensureWritableFolder(w.out)
-  await removeEarlier(w.out)
+  await removeRegistration(w.out)
   onProgress?.({ stage: 'Opening the patient', fraction: 0 })
   const patient = await openPatient(w.patient)
   const registrar = await createRegistrar(patient, w)
@@ -96,18 +96,14 @@ export async function registerToFolder(w: RegisterWork): Promise<RegisteredXray[
   }
 }
 
-/**
- * Removes what an earlier registration left here: whatever happens now, nobody shall take it for this one's. Where it was of several
- * X-rays, their folders are in its own list; what another program wrote stays.
- */
-async function removeEarlier(folder: string): Promise<void> {
-  const before = await readJson(join(folder, FILES.result)).catch(() => null)
-  const { format, results } = (before ?? {}) as { format?: unknown; results?: unknown }
-  if (format === SET_FORMAT && Array.isArray(results))
-    for (let i = 1; i <= results.length; i++) await removeEarlier(join(folder, String(i)))
-  else if (format !== 'raypose-registration') return
-  // What cannot be removed cannot be written either, which is said then.
-  for (const name of Object.values(FILES)) await rm(join(folder, name), { force: true }).catch(() => {})
+/** Removes an earlier registration's files; where it was of several X-rays, their folders are in its own list. */
+async function removeRegistration(folder: string): Promise<void> {
+  const remove = (from: string, format: string) =>
+    removeEarlier(from, Object.values(FILES), FILES.result, format)
+  await remove(folder, ONE_FORMAT)
+  const set = await remove(folder, SET_FORMAT)
+  if (!Array.isArray(set?.results)) return
+  for (let i = 1; i <= set.results.length; i++) await remove(join(folder, String(i)), ONE_FORMAT)
 }
 
 /** What became of roughly known geometry. */

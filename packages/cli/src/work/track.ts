@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   applyRigid,
@@ -16,7 +15,6 @@ import {
   type OnProgress,
   openPatient,
   type RegistrarOptions,
-  readJson,
   readXraySequence,
   type TrackedFrame,
   turnedNote,
@@ -26,6 +24,7 @@ import {
   type XraySequence
 } from '@raypose/pipeline'
 import { drawOverlay } from '../report/overlay.js'
+import { removeEarlier } from './earlier-files.js'
 import { readingOf } from './picture-reading.js'
 import type { RegisterWork } from './register-work.js'
 import { projectAll } from './registration-overlay.js'
@@ -78,13 +77,6 @@ export interface TrackJson {
 
 const FILES = { track: 'track.json', first: 'overlay-first.png', last: 'overlay-last.png' } as const
 
-/** Removes what an earlier run left here, lest it be taken for this one's. */
-async function removeEarlier(folder: string): Promise<void> {
-  const before = await readJson(join(folder, FILES.track)).catch(() => null)
-  if ((before as { format?: unknown } | null)?.format !== 'raypose-track') return
-  for (const name of Object.values(FILES)) await rm(join(folder, name), { force: true }).catch(() => {})
-}
-
 /**
  * Follows a patient through the frames of a fluoroscopy run; writes `track.json` and overlays of the first and the last pose. Where the
  * work ends early, it writes what there is, and says why.
@@ -101,7 +93,7 @@ export async function trackToFolder(w: TrackWork): Promise<TrackJson> {
   const end = Math.min(sequence.frames, first + (w.count ?? sequence.frames))
   const begin = await firstReadable(sequence, first, end)
   await ensureWritableFolder(w.out)
-  await removeEarlier(w.out)
+  await removeEarlier(w.out, Object.values(FILES), FILES.track, 'raypose-track')
   w.onProgress?.({ stage: 'Opening the patient', fraction: 0 })
   const patient = await openPatient(w.patient)
   const registrar = await createRegistrar(patient, { threads: w.threads })

@@ -59,6 +59,7 @@ export async function preparePatient(
   const settings = { ...o, out: undefined }
   const work = await openWork(join(o.out, '.preparing'), { ct: ctHash, network: networkHash, ...settings })
 
+  // Files have been cleared when they were read; a volume from elsewhere has not.
   const { volume: scan, note: filling } = withoutFilling(volume)
   const general = await createDetector(network, { threads: o.threads })
   try {
